@@ -1,0 +1,76 @@
+import type { SystemConfig } from '../../core/config/model.ts';
+import type { EventType, SystemEvent } from '../../core/events.ts';
+import type { StatusDocument } from '../../core/status.ts';
+
+/** What a command and the supervisor say to each other over `run/supervisor.sock`. */
+export const CONTROL_PROTOCOL = 1;
+
+export interface UpRequest {
+  readonly config: SystemConfig;
+  /** Boot these and what they need; null = every autostarted organ. */
+  readonly organs: readonly string[] | null;
+  /** Do not start what they need. */
+  readonly noDeps: boolean;
+  /** Forget the desired states kept from before (organs that a user had stopped). */
+  readonly fresh: boolean;
+}
+
+export interface UpResult {
+  readonly bootId: string;
+  /** false: the system was running already, and only what was missing was started. */
+  readonly booted: boolean;
+  /** What this request has begun to start, instances. */
+  readonly starting: readonly string[];
+  /** Organs that stay down because a user stopped them before. */
+  readonly heldDown: readonly string[];
+  /** Organs whose configuration differs from the one that runs (applied by a reload, not by this request). */
+  readonly changed: readonly string[];
+  /** The events of this request begin after this id. */
+  readonly since: number;
+}
+
+/** A stopped organ of which processes are left. */
+export interface Survivor {
+  readonly instance: string;
+  readonly processes: readonly { readonly pid: number; readonly command: string }[];
+}
+
+/** Outcome of `start`, `stop`, `restart`, per instance. */
+export interface ActResult {
+  readonly instances: readonly { readonly instance: string; readonly state: string; readonly reason: string | null }[];
+  readonly survivors: readonly Survivor[];
+}
+
+/** What the supervisor answers. */
+export type ControlMethods = {
+  hello: {
+    params: { protocol: number; version: string };
+    result: {
+      protocol: number;
+      version: string;
+      pid: number;
+      bootId: string | null;
+      configHash: string | null;
+      file: string;
+    };
+  };
+  up: { params: UpRequest; result: UpResult };
+  /** Answers once everything is gone, or names what is not. The supervisor and the keeper end by themselves afterwards. */
+  down: { params: { timeoutMs: number | null; force: boolean }; result: { survivors: readonly Survivor[] } };
+  status: { params: null; result: StatusDocument };
+  /**
+   * Acts on organs or instances. With `wait`, answers when each has got there (or failed); dependencies come along on `start`,
+   * dependents that need it are stopped first on `stop`, as `dependents` says.
+   */
+  act: {
+    params: { verb: 'start' | 'stop' | 'restart'; organs: readonly string[]; timeoutMs: number | null };
+    result: ActResult;
+  };
+  /** From now on this connection hears `event`; those after `since` (an id) first, as far as they are kept. */
+  subscribe: { params: { since: number | null; types: readonly EventType[] | null }; result: { lastId: number } };
+};
+
+/** What the supervisor tells a subscribed connection. */
+export type ControlNotices = {
+  event: SystemEvent;
+};

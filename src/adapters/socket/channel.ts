@@ -1,0 +1,203 @@
+import type { Socket } from 'node:net';
+import type { Failure, FailureKind } from '../../core/failures.ts';
+import { FailureError } from '../../core/failures.ts';
+
+/**
+ * A two-way conversation over a unix socket: one JSON document a line. Each side may ask (`request`, answered within a
+ * deadline) and tell (`notify`, not answered). The first message of each side is its `hello`.
+ */
+
+/** The methods that one side answers: name → what it takes and gives. */
+export type Methods = Readonly<Record<string, { readonly params: unknown; readonly result: unknown }>>;
+/** The notices that one side sends: name → what they carry. */
+export type Notices = Readonly<Record<string, unknown>>;
+
+type Handlers<M extends Methods> = {
+  readonly [K in keyof M]: (params: M[K]['params']) => M[K]['result'] | Promise<M[K]['result']>;
+};
+type Listeners<N extends Notices> = { readonly [K in keyof N]?: (params: N[K]) => void };
+
+type Frame =
+  | { readonly id: number; readonly method: string; readonly params: unknown }
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: Failure }
+  | { readonly notice: string; readonly params: unknown };
+
+/** Larger than any honest frame (a whole system's configuration with its environments); a line beyond it ends the talk. */
+const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+/** A peer that does not read what it is sent may fall behind by this much before it is cut off. */
+const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
+
+export interface ChannelOptions<Local extends Methods, Heard extends Notices> {
+  /** What this side answers. */
+  readonly methods: Handlers<Local>;
+  /** What this side listens to. */
+  readonly notices: Listeners<Heard>;
+  /** Called once, when the connection has ended for whatever reason. */
+  readonly onClose?: (reason: Error | null) => void;
+}
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout | null;
+}
+
+export class Channel<Local extends Methods, Remote extends Methods, Heard extends Notices, Told extends Notices> {
+  readonly #socket: Socket;
+  readonly #options: ChannelOptions<Local, Heard>;
+  readonly #pending = new Map<number, Pending>();
+  #chunks: Buffer[] = [];
+  #buffered = 0;
+  #nextId = 1;
+  #closed: Error | null | undefined;
+
+  constructor(socket: Socket, options: ChannelOptions<Local, Heard>) {
+    this.#socket = socket;
+    this.#options = options;
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('error', (error) => this.#onClose(error));
+    socket.on('close', () => this.#onClose(null));
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /**
+   * Asks the other side. Rejects with a `FailureError`: the other side's own, `timed-out` after `timeoutMs`, or `unreachable`
+   * when the connection ends. `timeoutMs` null waits for as long as the connection lives (whose end is noticed).
+   */
+  request<K extends keyof Remote & string>(
+    method: K,
+    params: Remote[K]['params'],
+    timeoutMs: number | null = 10_000,
+  ): Promise<Remote[K]['result']> {
+    if (this.closed) return Promise.reject(lost(method, this.#closed ?? null));
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const timer =
+        timeoutMs === null
+          ? null
+          : setTimeout(() => {
+              this.#pending.delete(id);
+              reject(failure('timed-out', `no answer to "${method}" within ${timeoutMs} ms`));
+            }, timeoutMs);
+      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, timer });
+      this.#send({ id, method, params });
+    });
+  }
+
+  /** Tells the other side; never waits. A closed connection swallows it: whoever cares listens to `onClose`. */
+  notify<K extends keyof Told & string>(notice: K, params: Told[K]): void {
+    if (!this.closed) this.#send({ notice, params });
+  }
+
+  /** Ends the conversation after what was already sent. */
+  close(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Lets the process end although this conversation is open. */
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  #send(frame: Frame): void {
+    this.#socket.write(`${JSON.stringify(frame)}\n`);
+    if (this.#socket.writableLength > MAX_UNREAD_BYTES) {
+      this.#socket.destroy(new Error(`the other side does not read: ${this.#socket.writableLength} bytes are waiting`));
+    }
+  }
+
+  #onData(chunk: Buffer): void {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
+      const head = chunk.subarray(start, end);
+      const line = this.#chunks.length === 0 ? head : Buffer.concat([...this.#chunks, head]);
+      this.#chunks = [];
+      this.#buffered = 0;
+      start = end + 1;
+      if (line.length > 0) this.#onLine(line);
+    }
+    if (start < chunk.length) {
+      const rest = chunk.subarray(start);
+      this.#chunks.push(rest);
+      this.#buffered += rest.length;
+      if (this.#buffered > MAX_FRAME_BYTES) {
+        this.#socket.destroy(new Error(`a frame of more than ${MAX_FRAME_BYTES} bytes`));
+      }
+    }
+  }
+
+  #onLine(line: Buffer): void {
+    let frame: Frame;
+    try {
+      frame = JSON.parse(line.toString('utf8')) as Frame;
+    } catch (cause) {
+      this.#socket.destroy(new Error('a frame that is not JSON', { cause }));
+      return;
+    }
+    if ('notice' in frame) {
+      this.#options.notices[frame.notice]?.(frame.params as Heard[string]);
+    } else if ('method' in frame) {
+      void this.#answer(frame.id, frame.method, frame.params);
+    } else {
+      const pending = this.#pending.get(frame.id);
+      if (!pending) return; // its deadline has passed
+      this.#pending.delete(frame.id);
+      if (pending.timer) clearTimeout(pending.timer);
+      if ('error' in frame) pending.reject(new FailureError(frame.error));
+      else pending.resolve(frame.result);
+    }
+  }
+
+  async #answer(id: number, method: string, params: unknown): Promise<void> {
+    const handler = Object.hasOwn(this.#options.methods, method) ? this.#options.methods[method] : undefined;
+    let frame: Frame;
+    try {
+      if (!handler)
+        throw failure('version-mismatch', `unknown request "${method}": the two sides are of different versions`);
+      frame = { id, result: (await handler(params as Local[string]['params'])) ?? null };
+    } catch (error) {
+      frame = {
+        id,
+        error:
+          error instanceof FailureError
+            ? error.failure
+            : {
+                kind: 'internal',
+                message: `internal error in "${method}": ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+                hint: null,
+              },
+      };
+    }
+    if (!this.closed) this.#send(frame);
+  }
+
+  #onClose(reason: Error | null): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    for (const [, pending] of this.#pending) {
+      if (pending.timer) clearTimeout(pending.timer);
+      pending.reject(lost('a request', reason));
+    }
+    this.#pending.clear();
+    this.#options.onClose?.(reason);
+  }
+}
+
+function failure(kind: FailureKind, message: string): FailureError {
+  return new FailureError({ kind, message, hint: null });
+}
+
+function lost(what: string, cause: Error | null): FailureError {
+  return new FailureError(
+    { kind: 'unreachable', message: `the connection ended before ${what} was answered`, hint: null },
+    cause ? { cause } : undefined,
+  );
+}

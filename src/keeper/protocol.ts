@@ -1,0 +1,139 @@
+import type { LogLimits } from '../core/config/model.ts';
+
+/**
+ * What supervisor and keeper say to each other over `run/keeper.sock`. The keeper is the parent of every instance; it knows
+ * organs only by the keys below, decides nothing, and outlives supervisors.
+ *
+ * Versions: within one `KEEPER_PROTOCOL` fields are only ever added. A supervisor that meets another number says so and leaves
+ * the organs alone.
+ */
+export const KEEPER_PROTOCOL = 1;
+
+/** One process life of one instance. `generation` grows by one with each start of the instance within a boot. */
+export interface LifeKey {
+  readonly instance: string;
+  readonly generation: number;
+}
+
+export interface SpawnRequest extends LifeKey {
+  readonly organ: string;
+  readonly argv: readonly [string, ...string[]];
+  readonly cwd: string;
+  /** The whole environment. The keeper adds nothing but what the readiness channel needs (NODE_CHANNEL_FD). */
+  readonly env: Readonly<Record<string, string>>;
+  /** Also in `env` as AZORA_COOKIE: how escaped descendants are recognised. */
+  readonly cookie: string;
+  readonly logs: LogLimits;
+  /** How the process itself may say that it is ready; the keeper tells `signalledReady`. */
+  readonly readiness: ReadinessChannel | null;
+}
+
+export type ReadinessChannel =
+  | { readonly kind: 'fd'; readonly fd: number }
+  | { readonly kind: 'ipc'; readonly message: string }
+  | { readonly kind: 'log'; readonly pattern: string };
+
+/** The process behind a life. `startTime` is the kernel's (field 22 of /proc/<pid>/stat; elsewhere ps lstart), never the clock. */
+export interface Identity {
+  readonly pid: number;
+  readonly startTime: string;
+}
+
+export type SpawnResult =
+  | ({ readonly ok: true /** epoch ms */; readonly at: number } & Identity)
+  | {
+      readonly ok: false;
+      /** `again` = the machine is short of processes or files for now (EAGAIN, EMFILE, ENOMEM); the rest will not get better. */
+      readonly reason: 'not-found' | 'not-executable' | 'bad-cwd' | 'bad-interpreter' | 'too-big' | 'again' | 'other';
+      readonly code: string;
+      /** One sentence: "node: not found in PATH (/usr/bin:/bin)". */
+      readonly message: string;
+    };
+
+export interface ExitRecord extends LifeKey {
+  /** Grows by one per record of this keeper's journal, across keepers of one state folder. */
+  readonly seq: number;
+  readonly pid: number;
+  /** Both null: the process was gone when a new keeper took over, and nobody saw how it ended. */
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** epoch ms */
+  readonly at: number;
+  /** The signal was one that azora sent. */
+  readonly ours: boolean;
+  /** The kernel's out-of-memory killer did it, as far as the machine lets us know. */
+  readonly oomKilled: boolean;
+}
+
+export interface Life extends LifeKey, Identity {
+  readonly organ: string;
+  readonly cookie: string;
+  /** epoch ms */
+  readonly startedAt: number;
+  readonly exit: ExitRecord | null;
+  /** It said that it was ready through its readiness channel. */
+  readonly signalledReady: boolean;
+  /** Adopted from a keeper that died: up to 64 KiB of output and the exit code may be lost. */
+  readonly adopted: boolean;
+}
+
+export interface ProcessInfo {
+  readonly pid: number;
+  /** Its command, shortened, for messages. */
+  readonly command: string;
+}
+
+export interface KeeperInfo {
+  readonly protocol: number;
+  readonly version: string;
+  readonly pid: number;
+  /** The machine's boot id; lives of another boot are dead. */
+  readonly machineBootId: string;
+  readonly spawner: 'posix_spawn' | 'child_process';
+  readonly subreaper: boolean;
+}
+
+/** What the keeper answers. */
+export type KeeperMethods = {
+  /** First request on each connection. A second `supervisor` takes the first one's place. */
+  hello: { params: { protocol: number; version: string; role: 'supervisor' | 'client' }; result: KeeperInfo };
+  /** Every life that runs, and every exit that has not been forgotten. */
+  lives: { params: null; result: readonly Life[] };
+  spawn: { params: SpawnRequest; result: SpawnResult };
+  /** Sends a signal to the process group of a life (SIGCONT after SIGTERM is the caller's business). false: it is gone. */
+  signal: {
+    params: LifeKey & { signal: string /** leader only, not its group */; leaderOnly?: boolean };
+    result: boolean;
+  };
+  /** Who is left of a life's tree: group, session, descendants, cookie. The leader, while it lives, comes first. */
+  tree: { params: LifeKey; result: readonly ProcessInfo[] };
+  /**
+   * SIGKILLs the whole tree and whatever it forks meanwhile, until it is empty or `timeoutMs` have passed; what could not be
+   * killed is the answer.
+   */
+  killTree: { params: LifeKey & { timeoutMs: number }; result: readonly ProcessInfo[] };
+  /**
+   * Signals every member of the tree, once (escaped descendants too), and answers whom. An empty answer = the tree is empty.
+   */
+  signalTree: { params: LifeKey & { signal: string }; result: readonly ProcessInfo[] };
+  /** Resolves when the life's tree is empty or after `timeoutMs`; answers who is left. The keeper looks when a child of its
+   *  dies and, for what it cannot be told of, at growing intervals. */
+  awaitTreeGone: { params: LifeKey & { timeoutMs: number }; result: readonly ProcessInfo[] };
+  /** The supervisor has recorded the exits up to `seq` and what is left of `instances`: the keeper may drop them. */
+  forget: { params: { lives: readonly LifeKey[] }; result: null };
+  /** From a client: makes sure that a supervisor runs; resolves once it has said hello (or with the reason why it cannot). */
+  ensureSupervisor: { params: null; result: { pid: number } };
+  /** The system is down: end the keeper. Refused while lives run, naming them. */
+  shutdown: { params: null; result: null };
+};
+
+/** What the keeper tells the supervisor unasked. */
+export type KeeperNotices = {
+  /** Sent after the last byte of output that could be had was written to the log. */
+  exited: ExitRecord;
+  signalledReady: LifeKey & { at: number /** the matching line, for `log` */; detail: string | null };
+  /** Output of this instance cannot be kept in full: disk full, folder removed …; `lostBytes` since the last word. */
+  logTrouble: { instance: string; message: string; lostBytes: number };
+  /** …and can again. */
+  logRecovered: { instance: string };
+};
