@@ -19,7 +19,7 @@ export interface CommandModule<Options extends object = Record<string, unknown>>
    * Does the work. `args` are the operands, flat. Answers the exit code; rejects with a `FailureError` for an expected failure
    * (printed as message and hint, exit code by its kind); anything else that it throws is a bug and printed as one.
    */
-  readonly run: (context: CommandContext, args: readonly string[], options: Options) => Promise<ExitCode>;
+  run(context: CommandContext, args: readonly string[], options: Options): Promise<ExitCode>;
 }
 
 export interface Example {
