@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import Database from 'better-sqlite3';
+import Sqlite from 'better-sqlite3';
 
-export type { Database } from 'better-sqlite3';
+export type Database = Sqlite.Database;
 
 /** Where an organ keeps what it must not lose: `$AZORA_STATE_DIR/data/<organ>`, created 0700. */
 export function dataFolder(organ: string, env: NodeJS.ProcessEnv = process.env): string {
@@ -15,9 +15,9 @@ export function dataFolder(organ: string, env: NodeJS.ProcessEnv = process.env):
  * Opens `<folder>/<name>.db` in WAL and brings its schema up to date. `migrations` only ever grows: each entry runs once,
  * in order, and the count is kept in `user_version`. Throws when the file was written by a newer version.
  */
-export function openDatabase(folder: string, name: string, migrations: readonly string[]): Database.Database {
+export function openDatabase(folder: string, name: string, migrations: readonly string[]): Database {
   const path = join(folder, `${name}.db`);
-  const db = new Database(path);
+  const db = new Sqlite(path);
   db.pragma('busy_timeout = 5000');
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = NORMAL');

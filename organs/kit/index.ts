@@ -3,4 +3,5 @@ export { type CallOptions, Client, type Service, type ServiceInstance } from './
 export { type Database, dataFolder, openDatabase } from './database.ts';
 export * from './errors.ts';
 export { readBody, readParams, readQuery } from './input.ts';
+export { Mutex } from './mutex.ts';
 export { createApp, type Health, type Listening, listen, log, type Organ, serve } from './server.ts';

@@ -19,8 +19,8 @@ export interface Organ {
   readonly app?: Hono;
   /** Asked at every `/healthz` and `/metrics`; keep it cheap. What it throws is a fail with that reason. */
   health(): Health | Promise<Health>;
-  /** Called once the last request is answered: close databases, end timers. */
-  close?(): void | Promise<void>;
+  /** Called, and awaited, once the last request is answered: close databases, end timers. */
+  close?(): unknown;
   /** Largest request body in bytes, default 1 MiB. */
   readonly maxBodyBytes?: number;
 }
