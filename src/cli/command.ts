@@ -38,12 +38,14 @@ export interface CommandContext {
   readonly global: GlobalOptions;
   /** The version of azora that runs. */
   readonly version: string;
-  /** A signal that asks this process to end, or a resize of its terminal; the answer unregisters. Without a listener for an
-   *  ending signal the process ends by it, as usual. */
+  /**
+   * A signal that asks this process to end (SIGPIPE: the reader of its output has gone), or a resize of its terminal; the
+   * answer unregisters. Without a listener the process ends as usual, after SIGPIPE quietly and with 0.
+   */
   readonly onSignal: (signal: ContextSignal, listener: () => void) => () => void;
 }
 
-export type ContextSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGWINCH';
+export type ContextSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGPIPE' | 'SIGWINCH';
 
 /** The options that every command takes (SPEC 2). */
 export interface GlobalOptions {
@@ -67,7 +69,7 @@ export interface Output {
   readonly style: ChalkInstance;
   /**
    * Writes as it is (add your own newline). false: the reader is behind, await `drained()` before a flood. A reader that has
-   * gone (EPIPE) ends the process quietly.
+   * gone ends the process quietly.
    */
   write(chunk: string | Uint8Array): boolean;
   /** Resolves when the reader can take more; at once when it can now. */

@@ -9,7 +9,7 @@ const NAMES = ['azora.yaml', 'azora.yml'];
 
 /** The azora.yaml that a command means (SPEC 1), or null when there is none: -f, $AZORA_FILE, the nearest one upwards. */
 export function locateFile(context: Pick<CommandContext, 'global' | 'env' | 'cwd'>): string | null {
-  const chosen = context.global.file ?? context.env['AZORA_FILE'];
+  const chosen = context.global.file ?? context.env.AZORA_FILE;
   if (chosen) return resolve(context.cwd, chosen);
   for (let folder = context.cwd; ; folder = dirname(folder)) {
     for (const name of NAMES) {
@@ -24,7 +24,7 @@ export function locateFile(context: Pick<CommandContext, 'global' | 'env' | 'cwd
  * Fails with `no-file` when nothing says which system is meant.
  */
 export function locateState(context: Pick<CommandContext, 'global' | 'env' | 'cwd'>): StateFolder {
-  const chosen = context.global.stateDir ?? context.env['AZORA_STATE_DIR'];
+  const chosen = context.global.stateDir ?? context.env.AZORA_STATE_DIR;
   if (chosen) return stateFolder(resolve(context.cwd, chosen));
   const file = locateFile(context);
   if (file === null) {

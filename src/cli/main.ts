@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import type { ExitCode } from '../core/failures.ts';
+import { EXIT, FAILURE_EXIT, FailureError } from '../core/failures.ts';
+import type { CommandContext, CommandModule, GlobalOptions } from './command.ts';
+import { PROGRESS } from './command.ts';
+import type { CommandEntry } from './commands/index.ts';
+import { COMMANDS, LATER } from './commands/index.ts';
+import type { RawStream } from './output.ts';
+import { createOutput } from './output.ts';
+import { renderBug, renderFailure } from './render/failure.ts';
+
+/** The outside that a run of the command line is given. */
+export interface Host extends Pick<CommandContext, 'env' | 'cwd' | 'onSignal'> {
+  readonly stdout: RawStream;
+  readonly stderr: RawStream;
+}
+
+interface Outcome {
+  code: ExitCode;
+}
+
+/** Runs `azora <argv…>` and answers its exit code. Never rejects. */
+export async function main(argv: readonly string[], host: Host): Promise<ExitCode> {
+  const noColor = argv.includes('--no-color');
+  const stdout = createOutput(host.stdout, host.env, noColor);
+  const stderr = createOutput(host.stderr, host.env, noColor);
+  const version = ownVersion();
+  const outcome: Outcome = { code: EXIT.done };
+  try {
+    const program = buildProgram(
+      { stdout, stderr, env: host.env, cwd: host.cwd, version, onSignal: host.onSignal },
+      outcome,
+    );
+    await program.parseAsync(withHelpFirst(argv), { from: 'user' });
+    return outcome.code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (error instanceof FailureError) {
+      stderr.write(renderFailure(error.failure, stderr));
+      return FAILURE_EXIT[error.failure.kind];
+    }
+    stderr.write(renderBug(error, version, stderr));
+    return EXIT.failed;
+  }
+}
+
+/** `azora help up` is `azora up --help`: the command's file has to be loaded either way. */
+function withHelpFirst(argv: readonly string[]): string[] {
+  const [first, second] = argv;
+  return first === 'help' ? (second === undefined ? ['--help'] : [second, '--help']) : [...argv];
+}
+
+function buildProgram(outside: Omit<CommandContext, 'global'>, outcome: Outcome): Command {
+  const { stdout, stderr } = outside;
+  const program = new Command('azora')
+    .description(
+      'A process supervisor: starts plain child processes in dependency order, watches, heals and explains them.',
+    )
+    .usage('[options] <command>')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, `${stderr.style.red('azora:')} `)),
+      getOutHelpWidth: () => Math.min(stdout.columns, 100),
+      getErrHelpWidth: () => Math.min(stderr.columns, 100),
+      getOutHasColors: () => stdout.style.level > 0,
+      getErrHasColors: () => stderr.style.level > 0,
+    })
+    .enablePositionalOptions()
+    .helpCommand(false)
+    .version(outside.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .addHelpText(
+      'after',
+      examplesText([
+        { line: 'azora up', what: 'boot the system of the nearest azora.yaml, then stream its logs' },
+        { line: 'azora up -d', what: 'boot it in the background' },
+        { line: 'azora status', what: 'see how it is' },
+        { line: 'azora <command> --help', what: 'more about a command' },
+      ]),
+    );
+  for (const option of globalOptions()) program.addOption(option);
+  addCommands(program, outside, outcome);
+  for (const name of LATER) addLater(program, name);
+  return program;
+}
+
+/** Fresh ones each time: commander's options remember whose they are. */
+function globalOptions(): Option[] {
+  return [
+    new Option('-f, --file <path>', 'the azora.yaml (default: $AZORA_FILE, else the nearest one upwards)'),
+    new Option(
+      '--state-dir <path>',
+      'where logs and state are kept (default: $AZORA_STATE_DIR, else .azora beside the file)',
+    ),
+    new Option('--no-color', 'no colours'),
+    new Option('--progress <how>', 'how to show what happens').choices(PROGRESS),
+  ];
+}
+
+/** Every command is listed by name; the file of the one that was typed is loaded before its arguments are parsed. */
+function addCommands(program: Command, outside: Omit<CommandContext, 'global'>, outcome: Outcome): void {
+  const entries = new Map<Command, CommandEntry>();
+  for (const entry of COMMANDS) {
+    const command = program.command(entry.name).summary(entry.summary).description(sentence(entry.summary));
+    entries.set(command.aliases(entry.aliases), entry);
+  }
+  program.hook('preSubcommand', async (_, command) => {
+    const entry = entries.get(command);
+    if (!entry) return;
+    const { command: module } = await entry.load();
+    declare(command, module);
+    command.action(async () => {
+      outcome.code = await module.run(
+        { ...outside, global: readGlobal(program, command) },
+        command.args,
+        command.opts(),
+      );
+    });
+  });
+}
+
+function declare(command: Command, module: CommandModule): void {
+  module.declare(command);
+  command.addHelpText('after', examplesText(module.examples));
+  const taken = new Set(command.options.map((option) => option.short));
+  command.optionsGroup('Global options:');
+  for (const option of globalOptions()) {
+    if (option.short && taken.has(option.short)) delete option.short;
+    option.flags = option.short ? option.flags : option.flags.replace(/^-\w, /, '');
+    command.addOption(option);
+  }
+  command.helpOption('-h, --help', 'show help');
+}
+
+/** Given after the command's name they win over those before it. */
+function readGlobal(program: Command, command: Command): GlobalOptions {
+  const before = program.opts();
+  const after = command.opts();
+  return {
+    file: after.file ?? before.file,
+    stateDir: after.stateDir ?? before.stateDir,
+    progress: after.progress ?? before.progress ?? 'auto',
+  };
+}
+
+function addLater(program: Command, name: string): void {
+  program
+    .command(name, { hidden: true })
+    .helpOption(false)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(() => {
+      const message = `\`azora ${name}\` comes in a later version`;
+      throw new FailureError({ kind: 'usage', message, hint: '`azora --help` lists what this one can do.' });
+    });
+}
+
+function examplesText(examples: CommandModule['examples']): string {
+  if (examples.length === 0) return '';
+  const width = Math.max(...examples.map(({ line }) => line.length));
+  return ['', 'Examples:', ...examples.map(({ line, what }) => `  ${line.padEnd(width)}  ${what}`)].join('\n');
+}
+
+const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slice(1)}.`;
+
+function ownVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

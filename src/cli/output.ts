@@ -1,0 +1,63 @@
+import type { ChalkInstance, ColorSupportLevel } from 'chalk';
+import { Chalk } from 'chalk';
+import type { Output } from './command.ts';
+
+/** What an `Output` needs of a stream; process.stdout and process.stderr are such. */
+export interface RawStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+  readonly writableNeedDrain?: boolean;
+  write(chunk: string | Uint8Array): boolean;
+  once?(event: 'drain' | 'close', listener: () => void): unknown;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export function createOutput(stream: RawStream, env: Env, noColor: boolean): Output {
+  const style: ChalkInstance = new Chalk({ level: colorLevel(env, stream.isTTY === true, noColor) });
+  return {
+    style,
+    get isTTY() {
+      // Nothing can be redrawn on a dumb terminal.
+      return stream.isTTY === true && env.TERM !== 'dumb';
+    },
+    get columns() {
+      return stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY;
+    },
+    get rows() {
+      return stream.isTTY ? stream.rows || 24 : Number.POSITIVE_INFINITY;
+    },
+    write: (chunk) => stream.write(chunk),
+    drained: () =>
+      new Promise((resolve) => {
+        if (!stream.writableNeedDrain || !stream.once) return resolve();
+        stream.once('drain', resolve);
+        stream.once('close', resolve);
+      }),
+  };
+}
+
+/**
+ * How many colours a stream gets: 0 none, 1 sixteen, 2 256, 3 all. --no-color before $FORCE_COLOR before $NO_COLOR (the order
+ * of Node itself) before $TERM; without any of them, colour is for terminals only.
+ */
+export function colorLevel(env: Env, isTTY: boolean, noColor: boolean): ColorSupportLevel {
+  if (noColor) return 0;
+  switch (env.FORCE_COLOR) {
+    case undefined:
+      break;
+    case '0':
+    case 'false':
+      return 0;
+    case '2':
+      return 2;
+    case '3':
+      return 3;
+    default:
+      return 1;
+  }
+  if (env.NO_COLOR || env.TERM === 'dumb' || !isTTY) return 0;
+  if (env.COLORTERM === 'truecolor' || env.COLORTERM === '24bit') return 3;
+  return env.TERM?.includes('256') ? 2 : 1;
+}
