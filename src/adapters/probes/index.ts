@@ -1,0 +1,61 @@
+import type { CheckProbe, Expectation, Probe } from '../../core/config/model.ts';
+import { humanDuration } from '../../core/time.ts';
+import { execProbe } from './exec.ts';
+import { httpProbe } from './http.ts';
+import { failed, type ProbeOutcome, type ProbeRun, type ProbeTarget } from './probe.ts';
+import { Stopwatch } from './stopwatch.ts';
+import { tcpProbe } from './tcp.ts';
+
+export type { ProbeOutcome, ProbeTarget };
+
+/** The probes that azora carries out itself; by the others (`log`, `fd`, `ipc`) an organ reports on its own. */
+export type AskedProbe = Extract<Probe | CheckProbe, { kind: 'http' | 'tcp' | 'exec' }>;
+
+const PROBES: {
+  readonly [K in AskedProbe['kind']]: (
+    probe: Extract<AskedProbe, { kind: K }>,
+    expect: Expectation,
+    run: ProbeRun,
+  ) => Promise<ProbeOutcome>;
+} = {
+  http: httpProbe,
+  tcp: tcpProbe,
+  exec: execProbe,
+};
+
+const CANCELLED = 'the probe was cancelled';
+
+export function isAsked(probe: Probe | CheckProbe): probe is AskedProbe {
+  return Object.hasOwn(PROBES, probe.kind);
+}
+
+/**
+ * Carries out one probe. Never rejects: whatever goes wrong is a `fail` with its reason. Settles within `timeoutMs` (waking
+ * time, see `Stopwatch`), or at once when `signal` is aborted, and holds nothing afterwards: no connection, no process.
+ */
+export async function runProbe(
+  probe: Probe | CheckProbe,
+  expect: Expectation,
+  target: ProbeTarget,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<ProbeOutcome> {
+  if (!isAsked(probe)) return failed(0, `a probe of kind "${probe.kind}" cannot be asked, only waited for`);
+  if (signal?.aborted) return failed(0, CANCELLED);
+  const abort = new AbortController();
+  const cancel = () => abort.abort(CANCELLED);
+  using watch = new Stopwatch(timeoutMs, () => abort.abort(`timed out after ${humanDuration(timeoutMs)}`));
+  signal?.addEventListener('abort', cancel, { once: true });
+  try {
+    // Each kind's own function takes each kind's own probe, which the compiler cannot see through a lookup.
+    const ask = PROBES[probe.kind] as (probe: AskedProbe, expect: Expectation, run: ProbeRun) => Promise<ProbeOutcome>;
+    return await ask(probe, expect, { target, watch, signal: abort.signal });
+  } catch (error) {
+    return failed(
+      watch.elapsedMs(),
+      `the probe itself failed: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+  }
+}
