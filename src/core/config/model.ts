@@ -57,6 +57,8 @@ export interface OrganConfig {
   readonly cwd: string;
   /** The organ's whole environment but for what azora adds at each start, already merged by precedence. */
   readonly env: Readonly<Record<string, string>>;
+  /** Which of them the configuration gives; the others are the caller's environment, and no change of meaning when they change. */
+  readonly declaredEnv?: readonly string[];
   readonly kind: 'service' | 'task';
   readonly schedule: string | null;
   readonly dependsOn: readonly Dependency[];

@@ -1,0 +1,128 @@
+/** azora.yaml → the resolved system, or everything that is wrong with it. */
+import { createHash } from 'node:crypto';
+import { basename, dirname } from 'node:path';
+import type { SystemConfig } from '../../core/config/model.ts';
+import { type Normalized, normalize, type Surroundings } from '../../core/config/normalize.ts';
+import type { Finding, Path, Problem } from '../../core/config/problem.ts';
+import { fileSchema } from '../../core/config/schema.ts';
+import { envFileReader } from './env-file.ts';
+import { findFile } from './find-file.ts';
+import { locate } from './positions.ts';
+import { labelOf, type ReadFiles, readFiles } from './read-files.ts';
+import { EXAMPLE, problemOf } from './source.ts';
+
+export interface LoadOptions {
+  /** -f/--file. */
+  readonly file?: string;
+  readonly cwd: string;
+  /** The caller's environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** --profile, which replaces the file's own. */
+  readonly profiles?: readonly string[];
+}
+
+export type LoadResult =
+  | { readonly ok: true; readonly config: SystemConfig; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly file: string | null };
+
+/** Reads, merges, checks and resolves the file. Problems are values, all of them at once, in the order of the files. */
+export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
+  const found = findFile(options.file, options.cwd, options.env);
+  if (!('file' in found)) {
+    const message = `no azora.yaml or azora.yml in ${found.searched} or any folder above it`;
+    return { ok: false, problems: [problemOf(null, message, 'write one, for example:', EXAMPLE)], file: null };
+  }
+  const { file } = found;
+  const callerEnv = callerEnvironment(options.env);
+  const readEnvFile = envFileReader();
+  const files = readFiles(file, { cwd: options.cwd, env: callerEnv, readEnvFile });
+  if (files.sources.length === 0) return { ok: false, problems: files.problems, file };
+
+  const surroundings: Surroundings = {
+    file,
+    fileName: labelOf(file, options.cwd),
+    folderName: basename(dirname(file)),
+    profiles: options.profiles,
+    callerEnv,
+    declared: organNames(files.data),
+    references: files.references,
+    placeOf: (organ) => files.places.get(organ) ?? { file: basename(file), line: 1, folder: dirname(file) },
+    readEnvFile,
+  };
+  const { normalized, findings } = await check(files, surroundings);
+  if (normalized === null || findings.length > 0 || files.problems.length > 0) {
+    return { ok: false, problems: problemsOf(files, findings), file };
+  }
+  const config = { ...normalized.config, configHash: configHash(normalized.config) };
+  return { ok: true, config, warnings: [...files.warnings, ...normalized.warnings] };
+}
+
+/** Data that the schema refuses is checked on without what is wrong, so that one mistake does not hide another. */
+async function check(
+  { data, broken }: ReadFiles,
+  surroundings: Surroundings,
+): Promise<{ normalized: Normalized | null; findings: readonly Finding[] }> {
+  const parsed = fileSchema.safeParse(data);
+  if (parsed.success) {
+    const normalized = normalize(parsed.data, surroundings);
+    return { normalized, findings: normalized.findings };
+  }
+  const { findingsOf, prune } = await import('../../core/config/issues.ts');
+  const wrong = findingsOf(parsed.error.issues, data);
+  const rest = fileSchema.safeParse(prune(data, wrong));
+  const further = rest.success ? normalize(rest.data, surroundings).findings : [];
+  const news = further.filter((finding) => !wrong.some(({ path }) => isBelow(finding.path, path)));
+  const isNew = (finding: Finding) => !broken.some((path) => isBelow(finding.path, path));
+  return { normalized: null, findings: [...wrong, ...news].filter(isNew) };
+}
+
+/** A finding below (or at) a place that was pruned follows from the pruning. */
+function isBelow(path: Path, ancestor: Path): boolean {
+  return ancestor.every((part, index) => path[index] === part);
+}
+
+/** Everything that is wrong, by place; what two findings say of one place is said once. */
+function problemsOf(files: ReadFiles, findings: readonly Finding[]): readonly Problem[] {
+  const problems = [...files.problems, ...findings.map((finding) => locate(finding, files.sources))];
+  const unique = new Map(
+    problems.map((problem) => [JSON.stringify([problem.file, problem.line, problem.column, problem.message]), problem]),
+  );
+  const order = new Map(files.sources.map((source, index) => [source.label, index]));
+  const rank = (problem: Problem) => order.get(problem.file ?? '') ?? -1;
+  return [...unique.values()].sort(
+    (a, b) => rank(a) - rank(b) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+  );
+}
+
+/** The caller's environment without the variables that azora's own launcher set, which $AZORA_UNSET names. */
+function callerEnvironment(env: LoadOptions['env']): Record<string, string> {
+  const unset = new Set(['AZORA_UNSET', ...(env.AZORA_UNSET ?? '').split(',')]);
+  const entries = Object.entries(env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && !unset.has(entry[0]),
+  );
+  return Object.fromEntries(entries);
+}
+
+function organNames(data: unknown): string[] {
+  const organs = typeof data === 'object' && data !== null && 'organs' in data ? data.organs : null;
+  return typeof organs === 'object' && organs !== null && !Array.isArray(organs) ? Object.keys(organs) : [];
+}
+
+/** SHA-256 of what the file means: without the caller's environment, the file's place and the lines that things stand on. */
+function configHash({ file: _file, organs, ...system }: Normalized['config']): string {
+  const meanings = Object.values(organs).map(({ source: _source, env, declaredEnv = [], ...organ }) => {
+    return [organ.name, { ...organ, env: Object.fromEntries(declaredEnv.map((name) => [name, env[name]])) }];
+  });
+  return createHash('sha256')
+    .update(canonical({ ...system, organs: Object.fromEntries(meanings) }))
+    .digest('hex');
+}
+
+/** JSON with the keys of every map in order, so that their order in the file changes nothing. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}

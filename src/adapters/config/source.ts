@@ -1,0 +1,119 @@
+/** One YAML file: read within the caps, parsed with positions kept, and the positions turned into lines and columns. */
+import { readFileSync, statSync } from 'node:fs';
+import { Composer, type Document, Lexer, Parser } from 'yaml';
+import type { Problem } from '../../core/config/problem.ts';
+
+export const MAX_BYTES = 1024 * 1024;
+export const MAX_ALIASES = 100;
+export const MAX_DEPTH = 32;
+
+export interface Source {
+  /** Absolute path. */
+  readonly file: string;
+  /** As messages show it. */
+  readonly label: string;
+  readonly text: string;
+  readonly doc: Document.Parsed;
+}
+
+export type Range = readonly [start: number, end: number];
+
+/** The text of a regular file of at most 1 MiB of UTF-8; null when there is no such file. */
+export function readText(file: string, what: string): { readonly text: string } | { readonly error: string } | null {
+  try {
+    const stats = statSync(file);
+    if (!stats.isFile()) return { error: `${what} is ${stats.isDirectory() ? 'a folder' : 'not a regular file'}` };
+    if (stats.size > MAX_BYTES)
+      return { error: `${what} has ${stats.size} bytes; at most ${MAX_BYTES} (1 MiB) are read` };
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file)) };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return { error: `${what} is not UTF-8 text` };
+    return { error: `${what} cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+/** Parses one file's text. The first few syntax errors are reported: the rest usually follow from them. */
+export function parseSource(file: string, label: string, text: string): Source | readonly Problem[] {
+  const at = { text, label };
+  const parser = new Parser();
+  const tokens = [];
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const token of parser.next(lexeme)) tokens.push(token);
+    // The composer recurses: what is far too deep must not reach it. (The exact depth is counted later, with aliases.)
+    if (parser.stack.length > 2 * MAX_DEPTH) return [problemAt(at, [parser.offset, parser.offset + 1], tooDeep)];
+  }
+  for (const token of parser.end()) tokens.push(token);
+  const composer = new Composer({ uniqueKeys: false, merge: false, prettyErrors: false, logLevel: 'silent' });
+  const [doc, second] = composer.compose(tokens, true, text.length);
+  if (!doc || doc.contents === null || (second === undefined && doc.errors.length === 0 && text.trim() === '')) {
+    if (!doc || doc.errors.length === 0)
+      return [problemOf(label, 'the file is empty', 'write the organs that it starts:', EXAMPLE)];
+  }
+  const errors = [...doc!.errors, ...doc!.warnings].map((error) =>
+    problemAt(at, error.pos, syntaxMessage(error.message), syntaxHint(error.code)),
+  );
+  if (second)
+    errors.push(
+      problemAt(at, [second.range[0], second.range[0] + 3], 'a second document starts here; the file holds one'),
+    );
+  const byLine = new Map(errors.toReversed().map((error) => [error.line, error]));
+  return errors.length > 0
+    ? [...byLine.values()].toReversed().slice(0, 10)
+    : { file, label, text, doc: doc! as Document.Parsed };
+}
+
+export const tooDeep = `nested more than ${MAX_DEPTH} levels deep`;
+
+export const EXAMPLE = [
+  'organs:',
+  '  web: { command: node server.js, ports: { http: auto }, health: { http: / } }',
+].join('\n');
+
+const syntaxMessage = (message: string) => message.charAt(0).toLowerCase() + message.slice(1);
+
+function syntaxHint(code: string): string | null {
+  if (code === 'TAB_AS_INDENT') return 'indent with spaces';
+  if (code === 'BAD_INDENT') return 'keys of one map start in the same column';
+  return null;
+}
+
+/** A problem about a file as a whole. */
+export function problemOf(file: string | null, message: string, hint: string | null = null, example = ''): Problem {
+  const help = [hint, example].filter(Boolean).join('\n');
+  return { message, file, line: null, column: null, length: 1, hint: help || null, sourceLine: null };
+}
+
+/** A problem about a piece of a file. */
+export function problemAt(
+  source: Pick<Source, 'text' | 'label'>,
+  range: Range,
+  message: string,
+  hint: string | null = null,
+): Problem {
+  const { text, label } = source;
+  const start = Math.min(range[0], text.length);
+  const lineStart = text.lastIndexOf('\n', start - 1) + 1;
+  const newline = text.indexOf('\n', start);
+  const lineEnd = newline < 0 ? text.length : newline;
+  const sourceLine = text.slice(lineStart, lineEnd).replace(/\r$/, '');
+  const end = Math.min(range[1], lineStart + sourceLine.length);
+  const shown = text.slice(start, end).trimEnd().length;
+  return {
+    message,
+    file: label,
+    line: lineOf(text, start),
+    column: start - lineStart + 1,
+    length: Math.max(1, shown),
+    hint,
+    sourceLine,
+  };
+}
+
+/** The line, from 1, that an offset is in. */
+export function lineOf(text: string, offset: number): number {
+  let line = 1;
+  for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) line += 1;
+  return line;
+}

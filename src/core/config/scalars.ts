@@ -1,0 +1,126 @@
+/**
+ * The schema's building blocks. Two conventions tie them to issues.ts, which turns zod's issues into messages: the error text of a
+ * type names what was expected ("a duration such as 30s"), and a custom issue's message is the whole sentence.
+ *
+ * Numbers and booleans are also taken as text, because `${PORT:-8080}` is text once it is interpolated.
+ */
+import * as z from 'zod';
+import { parseCommand } from './command.ts';
+import type { CommandLine } from './model.ts';
+import { parseSignal } from './signals.ts';
+import { formatDuration, parseCpu, parseDuration, parseSize } from './units.ts';
+
+/** setTimeout turns anything longer into 1 ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export const expected = (what: string) => ({ error: what });
+
+/** A map with these keys and no other; an unknown key's issue carries the known ones. */
+export function map<Shape extends z.core.$ZodLooseShape>(shape: Shape, what = 'a map') {
+  const keys = Object.keys(shape).join(' ');
+  return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? keys : what) });
+}
+
+/** Text that may hold references to organs' endpoints. */
+export const text = (what = 'text') => z.string(expected(what));
+
+/** Text that is used as it is, where no reference is filled in. */
+export function plainText(what = 'text') {
+  return z.string(expected(what)).refine((value) => !value.includes('\0'), 'a reference to an organ cannot stand here');
+}
+
+/** Text that has to be understood; `parse` answers null when it cannot. */
+function parsed<T>(what: string, pattern: RegExp | null, parse: (text: string) => T | null) {
+  const source = pattern ? z.string(expected(what)).meta({ pattern: pattern.source }) : z.string(expected(what));
+  return source.transform((value, context) => {
+    const result = parse(value.trim());
+    if (result !== null) return result;
+    context.issues.push({ code: 'custom', message: `"${value}" is not ${what}`, input: value });
+    return z.NEVER;
+  });
+}
+
+const DURATION_PATTERN = /^(\d+(\.\d+)?(d|h|ms|m|s))+$/;
+
+/** In milliseconds; at most what a timer can wait (24 days). */
+export function duration(longestMs = LONGEST_TIMER_MS) {
+  return parsed('a duration such as 250ms, 30s, 5m or 1h30m', DURATION_PATTERN, parseDuration).refine(
+    (ms) => ms <= longestMs,
+    `longer than ${formatDuration(longestMs)}`,
+  );
+}
+
+/** A duration of which nothing happens in zero time. */
+export const period = () => duration().refine((ms) => ms > 0, 'must be longer than 0s');
+
+/** In bytes. */
+export const size = () => {
+  const what = 'a size such as 512Mi, 10MB or 1GiB';
+  const asText = parsed(what, /^\d+(\.\d+)?\s*([kKmMgGtT]i?[bB]?|[bB])?$/, parseSize);
+  return z.union([z.int().min(1), asText], expected(what)).refine((bytes) => bytes > 0, 'must be more than 0 bytes');
+};
+
+/** In cores. */
+export const cpu = () => {
+  const what = 'an amount of cpu such as 250m, 0.5 or 2';
+  return z.union([z.number().positive(), parsed(what, /^\d+(\.\d+)?m?$/, parseCpu)], expected(what));
+};
+
+/** A whole number within bounds, or such a number as text. */
+export function int(min: number, max: number, what = `a whole number from ${min} to ${max}`) {
+  const number = z.int(expected(what)).min(min, what).max(max, what);
+  const asText = z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min).max(max));
+  return z.union([number, asText], expected(what));
+}
+
+/** A number within bounds, or such a number as text. */
+export function number(min: number, max: number, what: string) {
+  const asText = z
+    .string()
+    .regex(/^\d+(\.\d+)?$/)
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+  return z.union([z.number().min(min).max(max), asText], expected(what));
+}
+
+export const boolean = () =>
+  z.union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')], expected('true or false'));
+
+/** `false`, where it switches something off. */
+export const off = () => z.union([z.literal(false), z.literal('false').transform((): false => false)]);
+
+/** One text, or a list of them; always a list afterwards. */
+export function oneOrMore<T extends z.ZodType>(item: T, what: string) {
+  return z.union([item.transform((value) => [value]), z.array(item)], expected(what));
+}
+
+/** Text (split as sh would, or run by it) or a list (executed as it is) → what to execute. */
+export const command = () => {
+  const argument = z.union([z.string(), z.number().transform(String)], expected('text'));
+  return z
+    .union([z.string(), z.array(argument)], expected('a command: text, or a list of a program and its arguments'))
+    .transform((value, context): CommandLine => {
+      const result = parseCommand(value);
+      if (!('error' in result)) return result;
+      context.issues.push({ code: 'custom', message: result.error, input: value });
+      return z.NEVER;
+    });
+};
+
+export const signal = () =>
+  parsed('a signal that stops a program, such as SIGTERM, SIGINT or SIGQUIT', null, parseSignal);
+
+/** A regular expression, kept as its source. */
+export const regex = () =>
+  plainText('a regular expression').superRefine((value, context) => {
+    try {
+      new RegExp(value);
+    } catch (error) {
+      const why = error instanceof Error ? error.message.replace(/^Invalid regular expression: /, '') : String(error);
+      context.addIssue({ code: 'custom', message: `not a regular expression: ${why}` });
+    }
+  });
+
+/** What a map such as `labels` holds: numbers and booleans are taken as text. */
+export const scalarText = (what = 'text') =>
+  z.union([z.string(), z.number().transform(String), z.boolean().transform(String)], expected(what));
