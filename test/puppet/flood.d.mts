@@ -1,0 +1,1 @@
+export function floodChunks(bytes: number): Generator<Buffer<ArrayBuffer>>;
