@@ -3,10 +3,6 @@
  * is imported when it is known to be needed, and not before: a command should start as fast as Node itself.
  */
 
-// What the launcher set for this process alone (a cache for its start-up) must not reach the organs.
-for (const name of (process.env.AZORA_UNSET ?? '').split(',')) delete process.env[name];
-delete process.env.AZORA_UNSET;
-
 const [first, ...rest] = process.argv.slice(2);
 switch (first) {
   case '__keeper': {
@@ -15,6 +11,7 @@ switch (first) {
     break;
   }
   case '__supervisor': {
+    dropLauncherVariables();
     const { runSupervisor } = await import('./supervisor/main.ts');
     await runSupervisor(rest);
     break;
@@ -23,4 +20,14 @@ switch (first) {
     const { runCli } = await import('./cli/process.ts');
     await runCli(process.argv.slice(2));
   }
+}
+
+/**
+ * What bin/azora set for azora's own processes ($AZORA_UNSET names it: the cache that makes them start faster) must not reach
+ * what the supervisor runs: probes, hooks. Commands and the keeper keep it, since they start daemons; organs get the
+ * environment of the configuration, which leaves it out.
+ */
+function dropLauncherVariables(): void {
+  for (const name of (process.env.AZORA_UNSET ?? '').split(',')) delete process.env[name];
+  delete process.env.AZORA_UNSET;
 }

@@ -1,38 +1,28 @@
-import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import { findFile } from '../adapters/config/find-file.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { stateFolder, stateRootOf } from '../adapters/state-folder.ts';
 import { fail } from '../core/failures.ts';
 import type { CommandContext } from './command.ts';
 
-const NAMES = ['azora.yaml', 'azora.yml'];
+type Where = Pick<CommandContext, 'global' | 'env' | 'cwd'>;
 
-/** The azora.yaml that a command means (SPEC 1), or null when there is none: -f, $AZORA_FILE, the nearest one upwards. */
-export function locateFile(context: Pick<CommandContext, 'global' | 'env' | 'cwd'>): string | null {
-  const chosen = context.global.file ?? context.env.AZORA_FILE;
-  if (chosen) return resolve(context.cwd, chosen);
-  for (let folder = context.cwd; ; folder = dirname(folder)) {
-    for (const name of NAMES) {
-      if (existsSync(join(folder, name))) return join(folder, name);
-    }
-    if (dirname(folder) === folder) return null;
-  }
+/** The azora.yaml that a command means (SPEC 1): -f, $AZORA_FILE, the nearest one upwards. It may not exist. Or `no-file`. */
+export function locateFile({ global, env, cwd }: Where): string {
+  const found = findFile(global.file, cwd, env);
+  if ('file' in found) return found.file;
+  return fail(
+    'no-file',
+    `no azora.yaml in ${found.searched} or any folder above it`,
+    'Go to the folder of your azora.yaml, or name it: azora --file path/to/azora.yaml …',
+  );
 }
 
 /**
- * The state folder that a command means: --state-dir, $AZORA_STATE_DIR, or `.azora` beside the file. Neither has to exist.
- * Fails with `no-file` when nothing says which system is meant.
+ * The state folder that a command means: --state-dir, $AZORA_STATE_DIR, or `.azora` beside the file. It may not exist. Fails
+ * with `no-file` when nothing says which system is meant.
  */
-export function locateState(context: Pick<CommandContext, 'global' | 'env' | 'cwd'>): StateFolder {
-  const chosen = context.global.stateDir ?? context.env.AZORA_STATE_DIR;
-  if (chosen) return stateFolder(resolve(context.cwd, chosen));
-  const file = locateFile(context);
-  if (file === null) {
-    fail(
-      'no-file',
-      `no azora.yaml in ${context.cwd} or any folder above it`,
-      'Go to the folder of your azora.yaml, or name it: azora --file path/to/azora.yaml …',
-    );
-  }
-  return stateFolder(stateRootOf(file, undefined));
+export function locateState(where: Where): StateFolder {
+  const chosen = where.global.stateDir ?? where.env.AZORA_STATE_DIR;
+  return stateFolder(chosen ? resolve(where.cwd, chosen) : stateRootOf(locateFile(where), undefined));
 }

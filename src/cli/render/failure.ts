@@ -1,5 +1,6 @@
 import type { Failure } from '../../core/failures.ts';
 import type { Output } from '../command.ts';
+import { indent } from './text.ts';
 
 type Styled = Pick<Output, 'style'>;
 
@@ -23,5 +24,3 @@ function describe(error: unknown): string {
   const own = error.stack ?? `${error.name}: ${error.message}`;
   return error.cause === undefined ? own : `${own}\ncaused by: ${describe(error.cause)}`;
 }
-
-export const indent = (text: string, by: string): string => text.replace(/^(?=.)/gm, by);

@@ -1,0 +1,93 @@
+import type { Survivor } from '../adapters/control/protocol.ts';
+import type { StateFolder } from '../adapters/state-folder.ts';
+import { FailureError, fail } from '../core/failures.ts';
+import { humanDuration } from '../core/time.ts';
+import type { CommandContext } from './command.ts';
+import type { Connection } from './connect.ts';
+import { connectKeeper, findSupervisor } from './daemons.ts';
+import { Departures, stoppingView } from './render/stopping.ts';
+import { count, list, oneLine } from './render/text.ts';
+
+export interface DownRequest {
+  /** For each organ, instead of its own; null: its own. */
+  readonly timeoutMs: number | null;
+  /** SIGKILL at once. */
+  readonly force: boolean;
+}
+
+/** After the answer the supervisor and the keeper end by themselves; a command that says "down" has seen them go. */
+const DAEMONS_END_MS = 5_000;
+/** A supervisor that is killed while it stops things is replaced, and the next one is asked again: this often. */
+const ATTEMPTS = 3;
+
+/**
+ * Stops the whole system and shows whom it waits for. Resolves when supervisor and keeper are gone too; fails with
+ * `stop-incomplete`, naming what is left.
+ */
+export async function bringDown(
+  context: CommandContext,
+  folder: StateFolder,
+  connection: Connection,
+  request: DownRequest,
+): Promise<void> {
+  const startedAt = performance.now();
+  const keeper = await connectKeeper(folder, context.version);
+  let current: Connection | null = connection;
+  let stopped = 0;
+  for (let attempt = 1; current; attempt++) {
+    try {
+      const outcome = await downOnce(context, current, request);
+      stopped = Math.max(stopped, outcome.stopped);
+      if (outcome.survivors.length > 0) failWith(outcome.survivors);
+      await within(DAEMONS_END_MS, Promise.all([current.closed, keeper?.closed]));
+      break;
+    } catch (error) {
+      const died = error instanceof FailureError && error.failure.kind === 'unreachable';
+      if (!died || attempt === ATTEMPTS) throw error;
+      context.stderr.write('The supervisor ended before everything was down; asking the next one.\n');
+      current = await findSupervisor(folder, context.version);
+    }
+  }
+  keeper?.channel.destroy();
+  if (context.global.progress === 'quiet' || context.global.progress === 'json') return;
+  const took = humanDuration(performance.now() - startedAt);
+  context.stderr.write(`${context.stderr.style.green('down')}: ${count(stopped, 'process')} stopped in ${took}\n`);
+}
+
+async function downOnce(
+  context: CommandContext,
+  connection: Connection,
+  request: DownRequest,
+): Promise<{ survivors: readonly Survivor[]; stopped: number }> {
+  const { organs } = await connection.request('status', null);
+  const departures = new Departures(organs);
+  const view = stoppingView(departures, context, context.global.progress);
+  connection.onEvent((event) => view.event(event));
+  try {
+    await connection.request('subscribe', { since: null, types: null });
+    const { survivors } = await connection.request('down', request, null);
+    return { survivors, stopped: departures.total };
+  } finally {
+    await view.end();
+  }
+}
+
+/** Names every process that is left (SPEC 2: `down` exits 1). */
+export function failWith(survivors: readonly Survivor[]): never {
+  const pids = survivors.flatMap(({ processes }) => processes.map(({ pid }) => pid));
+  const named = survivors.map(({ instance, processes }) => {
+    const which = processes.map(({ pid, command }) => `pid ${pid} (${oneLine(command)})`);
+    return `${instance}: ${list(which)}`;
+  });
+  return fail(
+    'stop-incomplete',
+    `could not stop everything; left is ${named.join('; ')}`,
+    `SIGKILL did not end it, so it waits inside the kernel: ps -o pid,stat,wchan,args -p ${pids.join(',')}   then   azora down`,
+  );
+}
+
+async function within(ms: number, done: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([done, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
+  clearTimeout(timer);
+}

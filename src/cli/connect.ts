@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { connect as connectSocket, type Socket } from 'node:net';
+import type { ControlMethods, ControlNotices } from '../adapters/control/protocol.ts';
+import { CONTROL_PROTOCOL } from '../adapters/control/protocol.ts';
+import { Channel } from '../adapters/socket/channel.ts';
+import type { StateFolder } from '../adapters/state-folder.ts';
+import type { SystemEvent } from '../core/events.ts';
+import { FailureError, fail } from '../core/failures.ts';
+
+/** Asking nothing and telling nothing: what a command answers to the other side. */
+export type Nothing = Record<never, never>;
+
+/** A supervisor accepts at once and answers hello from memory; one that does not is paused or wedged. */
+const HELLO_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+
+/** A conversation with the supervisor, after both said hello. */
+export interface Connection {
+  readonly hello: ControlMethods['hello']['result'];
+  /** Asks; see `Channel.request` about `timeoutMs` and failures. */
+  request<K extends keyof ControlMethods & string>(
+    method: K,
+    params: ControlMethods[K]['params'],
+    timeoutMs?: number | null,
+  ): Promise<ControlMethods[K]['result']>;
+  /** Hears events from here on; one listener, set before `subscribe` is asked for. */
+  onEvent(listener: (event: SystemEvent) => void): void;
+  /** Resolves when the conversation has ended, whoever ended it. */
+  readonly closed: Promise<void>;
+  close(): void;
+}
+
+/**
+ * Connects to the supervisor of a state folder; null when none listens. Fails with `unreachable` when one is there and does not
+ * talk, and `version-mismatch` when it speaks another protocol.
+ */
+export async function connectSupervisor(folder: StateFolder, version: string): Promise<Connection | null> {
+  const socket = await openSocket(folder.supervisorSocket);
+  if (!socket) return null;
+  let listener: (event: SystemEvent) => void = () => {};
+  let onClosed = (): void => {};
+  const closed = new Promise<void>((resolve) => {
+    onClosed = resolve;
+  });
+  const channel = new Channel<Nothing, ControlMethods, ControlNotices, Nothing>(socket, {
+    methods: {},
+    notices: { event: (event) => listener(event) },
+    onClose: () => onClosed(),
+  });
+  const hello = await channel
+    .request('hello', { protocol: CONTROL_PROTOCOL, version }, HELLO_TIMEOUT_MS)
+    .catch((error) => {
+      channel.destroy();
+      if (!(error instanceof FailureError)) throw error;
+      if (error.failure.kind === 'unreachable') return null; // It was ending just then.
+      if (error.failure.kind === 'timed-out') return silent(folder, error);
+      throw error;
+    });
+  if (hello === null) return null;
+  if (hello.protocol !== CONTROL_PROTOCOL) {
+    channel.destroy();
+    fail(
+      'version-mismatch',
+      `the supervisor (pid ${hello.pid}) is azora ${hello.version} and speaks protocol ${hello.protocol}; this is azora ${version} with protocol ${CONTROL_PROTOCOL}`,
+      `Use azora ${hello.version} for this system, or end it with that version's \`azora down\` first.`,
+    );
+  }
+  return {
+    hello,
+    closed,
+    request: (method, params, timeoutMs) => channel.request(method, params, timeoutMs),
+    onEvent: (given) => {
+      listener = given;
+    },
+    close: () => channel.close(),
+  };
+}
+
+function silent(folder: StateFolder, cause: Error): never {
+  const pid = ownerOf(folder.supervisorLock);
+  fail(
+    'unreachable',
+    `the supervisor${pid === null ? '' : ` (pid ${pid})`} took the connection but said nothing for ${HELLO_TIMEOUT_MS / 1000} s: it is paused or stuck`,
+    pid === null
+      ? null
+      : `If it is paused: kill -CONT ${pid}. Ending it is safe, organs run on and a new one takes over: kill -9 ${pid}`,
+    cause,
+  );
+}
+
+/** The pid that a lock file names, for messages only. */
+function ownerOf(lock: string): number | null {
+  try {
+    return Number.parseInt(readFileSync(lock, 'utf8'), 10) || null;
+  } catch {
+    return null; // No lock file, or not readable: the message does without the pid.
+  }
+}
+
+/** Connects to a unix socket; null when nobody listens there (no file, or one left behind). */
+export function openSocket(path: string): Promise<Socket | null> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket(path);
+    const timer = setTimeout(
+      () => socket.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
+      CONNECT_TIMEOUT_MS,
+    );
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return resolve(null);
+      const failure = {
+        kind: 'unreachable',
+        message: `cannot connect to ${path}: ${error.message}`,
+        hint:
+          error.code === 'EACCES' ? 'It belongs to another user: run azora as the one who started the system.' : null,
+      } as const;
+      reject(new FailureError(failure, { cause: error }));
+    });
+  });
+}

@@ -1,0 +1,117 @@
+import { existsSync, readFileSync, watch } from 'node:fs';
+import { join } from 'node:path';
+import { Channel } from '../adapters/socket/channel.ts';
+import type { StateFolder } from '../adapters/state-folder.ts';
+import { FailureError, fail } from '../core/failures.ts';
+import type { KeeperMethods } from '../keeper/protocol.ts';
+import { KEEPER_PROTOCOL } from '../keeper/protocol.ts';
+import type { Connection, Nothing } from './connect.ts';
+import { connectSupervisor, openSocket } from './connect.ts';
+
+/** From nothing to a supervisor that answers. */
+const START_TIMEOUT_MS = 10_000;
+/** The folder is watched; looking again now and then covers file systems that do not tell. */
+const LOOK_AGAIN_MS = 100;
+
+type KeeperChannel = Channel<Nothing, KeeperMethods, Nothing, Nothing>;
+
+export interface KeeperConnection {
+  readonly pid: number;
+  readonly channel: KeeperChannel;
+  readonly closed: Promise<void>;
+}
+
+/** Connects to the keeper as a client; null when none listens. */
+export async function connectKeeper(folder: StateFolder, version: string): Promise<KeeperConnection | null> {
+  const socket = await openSocket(folder.keeperSocket);
+  if (!socket) return null;
+  let onClosed = (): void => {};
+  const closed = new Promise<void>((resolve) => {
+    onClosed = resolve;
+  });
+  const channel: KeeperChannel = new Channel(socket, { methods: {}, notices: {}, onClose: () => onClosed() });
+  try {
+    const hello = await channel.request('hello', { protocol: KEEPER_PROTOCOL, version, role: 'client' }, 5_000);
+    return { pid: hello.pid, channel, closed };
+  } catch (error) {
+    channel.destroy();
+    if (error instanceof FailureError && error.failure.kind === 'unreachable') return null; // It was ending just then.
+    throw error;
+  }
+}
+
+/**
+ * The supervisor of a system that runs, or null when nothing runs. Starts nothing by itself, but where organs run without a
+ * supervisor (it was killed, and perhaps the keeper with it) has one started that takes over.
+ */
+export async function findSupervisor(folder: StateFolder, version: string): Promise<Connection | null> {
+  const connection = await connectSupervisor(folder, version);
+  if (connection) return connection;
+  return (await organsRun(folder, version)) ? startSupervisor(folder, version) : null;
+}
+
+async function organsRun(folder: StateFolder, version: string): Promise<boolean> {
+  const keeper = await connectKeeper(folder, version);
+  // The boot document exists from `up` to `down`; without a keeper, a new one finds out what still lives.
+  if (!keeper) return existsSync(folder.bootDocument);
+  try {
+    const lives = await keeper.channel.request('lives', null);
+    return lives.some((life) => life.exit === null) || existsSync(folder.bootDocument);
+  } finally {
+    keeper.channel.close();
+  }
+}
+
+/** Connects to the supervisor, after starting whatever of keeper and supervisor is not there. Within 10 s or `unreachable`. */
+export async function startSupervisor(folder: StateFolder, version: string): Promise<Connection> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  const connection = await connectSupervisor(folder, version);
+  if (connection) return connection;
+  const keeper = await connectKeeper(folder, version);
+  if (keeper) {
+    await keeper.channel
+      .request('ensureSupervisor', null, START_TIMEOUT_MS)
+      .catch((cause) => cannotStart(folder, cause));
+    keeper.channel.close();
+  } else {
+    const { startDaemon } = await import('../adapters/self.ts');
+    await startDaemon(['__keeper', '--state-dir', folder.root], { log: join(folder.run, 'keeper.log') });
+  }
+  return awaitSupervisor(folder, version, deadline);
+}
+
+async function awaitSupervisor(folder: StateFolder, version: string, deadline: number): Promise<Connection> {
+  let changed = (): void => {};
+  const watcher = watch(folder.run, () => changed());
+  watcher.on('error', () => {}); // Looking again now and then is enough.
+  try {
+    while (performance.now() < deadline) {
+      const next = new Promise<void>((resolve) => {
+        changed = resolve;
+        setTimeout(resolve, LOOK_AGAIN_MS);
+      });
+      const connection = await connectSupervisor(folder, version);
+      if (connection) return connection;
+      await next;
+    }
+  } finally {
+    watcher.close();
+  }
+  return cannotStart(folder, null);
+}
+
+/** With the last words of those who should have started. */
+function cannotStart(folder: StateFolder, cause: unknown): never {
+  const why = cause instanceof Error ? cause.message : `it did not answer within ${START_TIMEOUT_MS / 1000} s`;
+  const words = ['supervisor.log', 'keeper.log'].flatMap((name) => lastLines(join(folder.run, name)));
+  fail('unreachable', `cannot start the supervisor: ${why}`, words.length === 0 ? null : words.join('\n'), cause);
+}
+
+function lastLines(path: string): string[] {
+  try {
+    const lines = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-10);
+    return lines.join('') === '' ? [] : [`the last lines of ${path}:`, ...lines.map((line) => `  ${line}`)];
+  } catch {
+    return []; // It has not been written: there are no last words.
+  }
+}

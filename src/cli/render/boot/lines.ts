@@ -1,0 +1,126 @@
+import type { ChalkInstance } from 'chalk';
+import type { SystemEvent } from '../../../core/events.ts';
+import type { JsonObject } from '../../../core/json.ts';
+import { humanDuration } from '../../../core/time.ts';
+import { asList, asNumber, asObject, asText, asTexts, clock, count, list, oneLine } from '../text.ts';
+
+/**
+ * An event as one line, `12:00:01.123 mint ready (240 ms)`, or null when it says nothing that another event does not say
+ * better. Every kind of event that a later version adds is shown by its own sentence.
+ */
+export function plainLine(event: SystemEvent, style: ChalkInstance): string | null {
+  const said = words(event, style);
+  if (said === null) return null;
+  const who = event.instance ?? event.organ ?? 'azora';
+  return `${style.dim(clock(event.ts))} ${who} ${said}`;
+}
+
+function words(event: SystemEvent, style: ChalkInstance): string | null {
+  const { data } = event;
+  switch (event.type) {
+    case 'boot-step':
+      return bootStep(data, style);
+    case 'organ-waiting':
+      return `waiting for ${waitingFor(data)}`;
+    case 'organ-starting':
+      return (asNumber(data.attempt) ?? 1) > 1 ? `starting (attempt ${asNumber(data.attempt)})` : 'starting';
+    case 'organ-started':
+      return `started (pid ${asNumber(data.pid) ?? '?'})`;
+    case 'organ-ready':
+      return `${style.green('ready')}${took(data)}`;
+    case 'organ-assumed-ready':
+      return `${style.green('ready')}, assumed: alive after ${humanDuration(asNumber(data.durationMs) ?? 0)}`;
+    case 'organ-completed':
+      return `${style.green('completed')}${took(data)}`;
+    case 'organ-exited':
+      return data.ours === true ? style.dim(exitWords(data)) : style.yellow(exitWords(data));
+    case 'organ-restarting':
+      return style.yellow(
+        `restarts in ${humanDuration(asNumber(data.delayMs) ?? 0)} (attempt ${asNumber(data.attempt) ?? '?'})`,
+      );
+    case 'organ-failed':
+      return `${style.red('failed')}: ${oneLine(asText(data.cause) ?? event.message)}`;
+    case 'organ-stopping':
+      return 'stopping';
+    case 'organ-stopped':
+      return `stopped${took(data)}`;
+    case 'organ-stuck':
+      return `${style.red('stuck')}: ${survivorWords(data)} cannot be killed`;
+    case 'health-changed':
+      return healthChange(event, style);
+    case 'system-status-changed':
+      return `status ${asText(data.from) ?? '?'} → ${asText(data.to) ?? '?'}`;
+    case 'checks-completed':
+      return checks(data, style);
+    case 'system-ready':
+      return style.green(`system ready${took(data)}`);
+    case 'system-boot-failed':
+      return `${style.red('boot failed')}: ${oneLine(asText(data.reason) ?? event.message)}`;
+    case 'warning':
+      return `${style.yellow('warning')}: ${oneLine(event.message)}`;
+    default:
+      return oneLine(event.message);
+  }
+}
+
+function bootStep(data: JsonObject, style: ChalkInstance): string {
+  const status = asText(data.status) ?? '';
+  const shown = status === 'done' ? style.green(status) : status === 'failed' ? style.red(status) : status;
+  const organs = asTexts(data.organs);
+  const names = status === 'started' && organs.length > 0 ? ` (${list(organs, 8)})` : '';
+  return `step ${asNumber(data.index) ?? '?'}/${asNumber(data.total) ?? '?'} ${asText(data.step) ?? ''}: ${shown}${names}`;
+}
+
+/** `covenant (healthy), aegis (started)`. */
+export function waitingFor(data: JsonObject): string {
+  const on = asList(data.on).map(asObject);
+  return list(
+    on.map(({ organ, condition }) => `${asText(organ) ?? '?'} (${asText(condition) ?? '?'})`),
+    5,
+  );
+}
+
+const took = (data: JsonObject): string => {
+  const ms = asNumber(data.durationMs);
+  return ms === null ? '' : ` (${humanDuration(ms)})`;
+};
+
+/** `exited with code 1 after 3.2 s`, `ended by SIGKILL (out of memory) after 2 min`. */
+export function exitWords(data: JsonObject): string {
+  const code = asNumber(data.code);
+  const signal = asText(data.signal);
+  const how =
+    code !== null
+      ? `exited with code ${code}`
+      : signal !== null
+        ? `was killed by ${signal}${data.oomKilled === true ? ' (out of memory)' : ''}`
+        : 'ended while nobody could see how';
+  const uptime = asNumber(data.uptimeMs);
+  return uptime === null ? how : `${how} after ${humanDuration(uptime)}`;
+}
+
+/** `pid 812 (sleep 99), pid 813 (sh)`. */
+export function survivorWords(data: JsonObject): string {
+  const processes = asList(data.processes).map(asObject);
+  return list(
+    processes.map(({ pid, command }) => `pid ${asNumber(pid) ?? '?'} (${oneLine(asText(command) ?? '?')})`),
+    5,
+  );
+}
+
+function healthChange(event: SystemEvent, style: ChalkInstance): string | null {
+  const { from, to, reason } = event.data;
+  // The first verdict is what "ready" has said already.
+  if (from === 'Unknown' && to === 'Healthy') return null;
+  const paint = to === 'Healthy' ? style.green : to === 'Degraded' ? style.yellow : style.red;
+  const why = asText(reason);
+  return `${asText(from) ?? '?'} → ${paint(asText(to) ?? '?')}${why ? `: ${oneLine(why)}` : ''}`;
+}
+
+function checks(data: JsonObject, style: ChalkInstance): string {
+  const all = asList(data.checks).map(asObject);
+  const failed = all.filter(({ passed }) => passed !== true);
+  if (failed.length === 0) return style.green(`${count(all.length, 'check')} passed`);
+  const named = failed.map(({ name, message }) => `${asText(name) ?? '?'}: ${oneLine(asText(message) ?? '')}`);
+  return `${style.red(`${failed.length} of ${count(all.length, 'check')} failed`)}: ${list(named, 5)}`;
+}

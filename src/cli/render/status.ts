@@ -1,0 +1,138 @@
+import type { ChalkInstance } from 'chalk';
+import type { Health, InstanceState, InstanceStatus, StatusDocument, SystemStatus } from '../../core/status.ts';
+import type { Column } from './table.ts';
+import { table } from './table.ts';
+import { age, bytes, count, oneLine } from './text.ts';
+
+/** How `azora status` looks on a terminal of that width (Infinity: piped, nothing is cut). */
+export interface StatusStyle {
+  readonly style: ChalkInstance;
+  readonly columns: number;
+}
+
+/** The whole answer: a line about the system, then the table. */
+export function renderStatus(document: StatusDocument, how: StatusStyle, by: 'category' | null = null): string {
+  const lines = [headline(document, how.style), ''];
+  if (document.organs.length === 0) lines.push('No organs.');
+  else if (by === 'category') lines.push(...categories(document.organs, how));
+  else lines.push(...organTable(document.organs, how));
+  return `${lines.join('\n')}\n`;
+}
+
+function headline({ system, organs }: StatusDocument, style: ChalkInstance): string {
+  const parts = [
+    `${style.bold(system.name)}  ${paintStatus(style, system.status)}`,
+    system.phase,
+    system.uptimeMs === null ? null : `up ${age(system.uptimeMs)}`,
+    tally(organs),
+    system.threatLevel === 'None' ? null : `threat ${system.threatLevel}`,
+    system.pid === null ? null : `supervisor ${system.pid}`,
+    system.keeperPid === null ? null : `keeper ${system.keeperPid}`,
+  ];
+  return parts.filter((part) => part !== null).join(' · ');
+}
+
+/** `6 organs: 5 Healthy, 1 Critical`, by instance. */
+export function tally(organs: readonly InstanceStatus[]): string {
+  const by = Map.groupBy(organs, (organ) => (organ.state === 'stopped' ? 'stopped' : organ.health));
+  const order = ['Healthy', 'Degraded', 'Critical', 'Unknown', 'stopped'] as const;
+  const parts = order.flatMap((word) => (by.has(word) ? [`${by.get(word)!.length} ${word}`] : []));
+  return `${count(new Set(organs.map(({ organ }) => organ)).size, 'organ')}: ${parts.join(', ')}`;
+}
+
+function categories(organs: readonly InstanceStatus[], how: StatusStyle): string[] {
+  const groups = [...Map.groupBy(organs, (organ) => organ.category ?? '(no category)')];
+  return groups.flatMap(([category, members], index) => [
+    ...(index === 0 ? [] : ['']),
+    `${how.style.bold(category)}  ${tally(members)}`,
+    ...organTable(members, how),
+  ]);
+}
+
+export function organTable(organs: readonly InstanceStatus[], { style, columns: width }: StatusStyle): string[] {
+  const columns: Column<InstanceStatus>[] = [
+    { title: 'ORGAN', cell: (row) => row.instance },
+    { title: 'CATEGORY', cell: (row) => row.category ?? '', drop: 7 },
+    { title: 'STATE', cell: (row) => row.state, paint: (text, row) => paintState(style, row.state, text) },
+    { title: 'HEALTH', cell: (row) => row.health, paint: (text, row) => paintHealth(style, row.health, text) },
+    { title: 'PID', cell: (row) => row.pid?.toString() ?? '', align: 'right' },
+    { title: 'UP', cell: (row) => (row.uptimeMs === null ? '' : age(row.uptimeMs)), align: 'right' },
+    { title: 'RESTARTS', cell: (row) => String(row.restarts), align: 'right', drop: 3 },
+    { title: 'ERRORS', cell: (row) => String(row.errors), align: 'right', drop: 5 },
+    {
+      title: 'CPU',
+      cell: (row) => (row.cpuPercent === null ? '' : `${row.cpuPercent.toFixed(1)}%`),
+      align: 'right',
+      drop: 4,
+    },
+    { title: 'MEMORY', cell: (row) => (row.rssBytes === null ? '' : bytes(row.rssBytes)), align: 'right', drop: 4 },
+    {
+      title: 'CHECK',
+      cell: (row) => (row.latencyMs === null ? '' : `${row.latencyMs.toFixed(1)}ms`),
+      align: 'right',
+      drop: 6,
+    },
+    { title: 'URL', cell: address, drop: 2 },
+    { title: 'REASON', cell: (row) => oneLine(row.reason ?? ''), shrinkTo: 12, drop: 1 },
+  ];
+  return table(columns, organs, width);
+}
+
+/** Its URL, else its ports. */
+function address(row: InstanceStatus): string {
+  if (row.url !== null) return row.url;
+  return Object.entries(row.ports)
+    .map(([name, port]) => `${name}:${port}`)
+    .join(' ');
+}
+
+export function paintStatus(style: ChalkInstance, status: SystemStatus, text: string = status): string {
+  switch (status) {
+    case 'Operational':
+      return style.green(text);
+    case 'Degraded':
+      return style.yellow(text);
+    case 'Critical':
+      return style.red(text);
+    case 'Offline':
+      return style.dim(text);
+    default:
+      return status satisfies never;
+  }
+}
+
+export function paintHealth(style: ChalkInstance, health: Health, text: string = health): string {
+  switch (health) {
+    case 'Healthy':
+      return style.green(text);
+    case 'Degraded':
+      return style.yellow(text);
+    case 'Critical':
+      return style.red(text);
+    case 'Unknown':
+      return style.dim(text);
+    default:
+      return health satisfies never;
+  }
+}
+
+export function paintState(style: ChalkInstance, state: InstanceState, text: string = state): string {
+  switch (state) {
+    case 'ready':
+    case 'completed':
+      return style.green(text);
+    case 'waiting':
+    case 'starting':
+    case 'stopping':
+      return style.cyan(text);
+    case 'backoff':
+      return style.yellow(text);
+    case 'failed':
+    case 'stuck':
+      return style.red(text);
+    case 'stopped':
+      return style.dim(text);
+    default:
+      return state satisfies never;
+  }
+}

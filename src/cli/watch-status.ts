@@ -1,0 +1,87 @@
+import type { StateFolder } from '../adapters/state-folder.ts';
+import type { ExitCode } from '../core/failures.ts';
+import { FailureError, fail } from '../core/failures.ts';
+import type { StatusDocument } from '../core/status.ts';
+import type { CommandContext } from './command.ts';
+import type { Connection } from './connect.ts';
+import { findSupervisor } from './daemons.ts';
+
+/** A picture on a terminal shows uptimes, so it is drawn anew this often even when nothing happens. */
+const REDRAW_MS = 1_000;
+/** Many events at once are one change. */
+const SETTLE_MS = 50;
+
+const HOME = '\x1b[H';
+const CLEAR_SCREEN = '\x1b[2J\x1b[3J';
+const CLEAR_LINE_REST = '\x1b[K';
+const CLEAR_BELOW = '\x1b[J';
+
+/**
+ * Shows the status again and again: on a terminal in place, elsewhere anew whenever something happened. Ends by a signal, or
+ * with `not-running` when the system is down; a supervisor that was killed is awaited.
+ */
+export async function watchStatus(
+  context: CommandContext,
+  folder: StateFolder,
+  connection: Connection,
+  render: (document: StatusDocument) => string,
+): Promise<ExitCode> {
+  const { stdout } = context;
+  if (stdout.isTTY) stdout.write(CLEAR_SCREEN);
+  for (let current: Connection | null = connection; current; current = await findSupervisor(folder, context.version)) {
+    await watchOne(context, current, (document) => {
+      stdout.write(stdout.isTTY ? inPlace(render(document), stdout.rows) : render(document));
+    });
+  }
+  return fail('not-running', 'the system is down: nothing is running any more', 'Start it: azora up');
+}
+
+/** Draws until the conversation ends. */
+async function watchOne(
+  context: CommandContext,
+  connection: Connection,
+  draw: (document: StatusDocument) => void,
+): Promise<void> {
+  let wake = (): void => {};
+  let open = true;
+  let changed = true;
+  const notice = (): void => {
+    changed = true;
+    wake();
+  };
+  connection.onEvent(notice);
+  void connection.closed.then(() => {
+    open = false;
+    wake();
+  });
+  const stopResizing = context.onSignal('SIGWINCH', notice);
+  const tick = context.stdout.isTTY ? setInterval(notice, REDRAW_MS) : null;
+  try {
+    await connection.request('subscribe', { since: null, types: null });
+    while (open) {
+      if (!changed) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+        continue;
+      }
+      changed = false;
+      draw(await connection.request('status', null));
+      await context.stdout.drained();
+    }
+  } catch (error) {
+    // A supervisor that went away in the middle of a question is waited for by the caller.
+    if (!(error instanceof FailureError) || error.failure.kind !== 'unreachable') throw error;
+  } finally {
+    if (tick) clearInterval(tick);
+    stopResizing();
+  }
+}
+
+/** Over what was drawn before, without flicker; what does not fit is left out rather than scrolled. */
+function inPlace(text: string, rows: number): string {
+  const lines = text.trimEnd().split('\n');
+  const shown = lines.length < rows ? lines : [...lines.slice(0, rows - 2), `… ${lines.length - rows + 2} more lines`];
+  return `${HOME}${shown.map((line) => `${line}${CLEAR_LINE_REST}\n`).join('')}${CLEAR_BELOW}`;
+}
