@@ -1,0 +1,215 @@
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { APPLICATION_ID, migrate, SCHEMA_VERSION } from './migrations.ts';
+import { type Durable, NOTHING_DURABLE } from './rows.ts';
+import { readDurable, type Salvaged, salvage } from './salvage.ts';
+import { describe, type Trouble, troubleOf } from './trouble.ts';
+import { Writer } from './writer.ts';
+
+export interface OpenOptions {
+  /** Of this azora; kept in the database, so that an older one can say whose it is. */
+  readonly version: string;
+  /** Look for what is durable in a database that cannot be opened too, which means to read all of it. Default true. */
+  readonly salvage?: boolean;
+}
+
+/** How long a statement waits for another process's lock. Short: the supervisor's loop waits with it; the store tries again. */
+const BUSY_MS = 20;
+/** A full check reads the file at about 1 ms per MB; beyond this only what must be right at once is checked. */
+const FULL_CHECK_BYTES = 8 * 1024 * 1024;
+const VITAL_TABLES = ['meta', 'fact', 'desired_state', 'boot', 'organ', 'instance', 'health_latest'];
+
+export type Opened =
+  | {
+      readonly db: Database.Database;
+      readonly writer: Writer;
+      readonly notes: readonly string[];
+      readonly durable: Durable;
+    }
+  | {
+      readonly db: null;
+      readonly why: Trouble | 'newer';
+      readonly notes: readonly string[];
+      /** What could be read all the same. */
+      readonly durable: Durable;
+    };
+
+/**
+ * Opens the database, whatever state it is in. A damaged one is set aside under another name and rebuilt; one that is locked,
+ * read-only or of a newer azora is left alone, and the caller works from memory. Never throws for the state of the disk;
+ * `notes` are sentences for the user.
+ */
+export function openDatabase(path: string, { version, salvage: search = true }: OpenOptions): Opened {
+  const save = (from: string) => (search ? salvage(from) : { ...NOTHING_DURABLE, writtenBy: null });
+  const notes: string[] = [];
+  let durable: Durable = NOTHING_DURABLE;
+  // The second round opens what has been rebuilt.
+  for (let round = 0; ; round++) {
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      const header = inspect(path);
+      if (header.kind === 'newer') return { db: null, why: 'newer', ...refuseNewer(path, save(path), notes) };
+      if (header.kind === 'damaged') throw new DamagedError(header.why);
+      const { db, writer } = connect(path, version);
+      return { db, writer, notes, durable: merge(durable, readDurable(db)) };
+    } catch (error) {
+      const trouble = error instanceof DamagedError ? 'damaged' : troubleOf(error);
+      if (trouble === 'bug') throw error;
+      if (trouble !== 'damaged' || round > 0) {
+        notes.push(unusable(path, trouble, error));
+        return { db: null, why: trouble, notes, durable: merge(durable, save(path)) };
+      }
+      const aside = setAside(path, new Date());
+      if (aside.kind === 'stuck') {
+        notes.push(
+          `${path} is damaged (${describe(error)}) and cannot be moved: ${aside.why}. azora works from memory.`,
+        );
+        return { db: null, why: 'damaged', notes, durable: save(path) };
+      }
+      durable = save(aside.path);
+      notes.push(
+        `${path} is damaged (${describe(error)}); it is kept as ${basename(aside.path)} and a new one is begun. ` +
+          `Its history stays in that file${durable.desired.size + durable.facts.size ? '; what azora must remember was saved from it' : ''}.`,
+      );
+    }
+  }
+}
+
+class DamagedError extends Error {}
+
+type Header = { readonly kind: 'missing' | 'fine' | 'newer' } | { readonly kind: 'damaged'; readonly why: string };
+
+/** Reads the first bytes without SQLite, which would create files beside the database and roll its log forward. */
+function inspect(path: string): Header {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+  if (!stat) return log?.size ? { kind: 'damaged', why: 'only its write-ahead log is left' } : { kind: 'missing' };
+  if (!stat.isFile()) return { kind: 'damaged', why: 'it is not a file' };
+  if (stat.size === 0) return { kind: 'damaged', why: 'it is empty' };
+  const bytes = Buffer.alloc(100);
+  const fd = openSync(path, 'r');
+  try {
+    readSync(fd, bytes, 0, 100, 0);
+  } finally {
+    closeSync(fd);
+  }
+  if (bytes.toString('latin1', 0, 16) !== 'SQLite format 3\0') return { kind: 'damaged', why: 'it is not a database' };
+  if (bytes.readUInt32BE(60) > SCHEMA_VERSION) return { kind: 'newer' };
+  // A migration may still be in the log alone.
+  return log?.size && schemaWithLog(path) > SCHEMA_VERSION ? { kind: 'newer' } : { kind: 'fine' };
+}
+
+/** A connection that only reads does not fold the log into the file when it closes. */
+function schemaWithLog(path: string): number {
+  const db = new Database(path, { readonly: true, timeout: BUSY_MS });
+  try {
+    return db.pragma('user_version', { simple: true }) as number;
+  } finally {
+    db.close();
+  }
+}
+
+function connect(path: string, version: string): { db: Database.Database; writer: Writer } {
+  // SQLite would create it readable for all; its -wal and -shm take the mode of the file.
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
+  else if (statSync(path).mode & 0o077) chmodSync(path, 0o600);
+  const db = new Database(path, { timeout: BUSY_MS });
+  try {
+    prepare(db, version);
+    return { db, writer: writerOf(db) };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function prepare(db: Database.Database, version: string): void {
+  const fresh = db.pragma('page_count', { simple: true }) === 0;
+  // Only before the first page: it lets retention give space back to the disk bit by bit.
+  if (fresh) db.pragma('auto_vacuum = incremental');
+  db.pragma('journal_mode = wal');
+  db.pragma('synchronous = normal');
+  db.pragma('journal_size_limit = 16777216');
+  if (!fresh) {
+    if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID)
+      throw new DamagedError('it is not one of azora');
+    for (const finding of check(db)) if (finding !== 'ok') throw new DamagedError(finding);
+  }
+  migrate(db);
+  // Written only when it changes, so that a full disk does not keep a good database from being opened.
+  db.prepare(
+    `insert into meta values ('written_by', ?)
+     on conflict do update set value = excluded.value where value <> excluded.value`,
+  ).run(version);
+}
+
+function writerOf(db: Database.Database): Writer {
+  try {
+    return new Writer(db);
+  } catch (error) {
+    // Its number says that the tables are there, and they are not: somebody took them out or changed them.
+    if (troubleOf(error) === 'bug') throw new DamagedError(describe(error));
+    throw error;
+  }
+}
+
+function check(db: Database.Database): string[] {
+  const size =
+    (db.pragma('page_count', { simple: true }) as number) * (db.pragma('page_size', { simple: true }) as number);
+  const questions = size <= FULL_CHECK_BYTES ? ['1'] : VITAL_TABLES.map((table) => `'${table}'`);
+  return questions.map((of) => String(db.pragma(`quick_check(${of})`, { simple: true })));
+}
+
+/** Moves the database and its companions to another name. */
+export function setAside(
+  path: string,
+  now: Date,
+): { readonly kind: 'moved'; readonly path: string } | { readonly kind: 'stuck'; readonly why: string } {
+  const stamp = now.toISOString().replaceAll(':', '-');
+  let aside = `${path}.damaged-${stamp}`;
+  for (let n = 2; existsSync(aside); n++) aside = `${path}.damaged-${stamp}-${n}`;
+  try {
+    for (const suffix of ['', '-wal', '-shm']) {
+      if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+    }
+    return { kind: 'moved', path: aside };
+  } catch (error) {
+    return { kind: 'stuck', why: describe(error) };
+  }
+}
+
+function refuseNewer(path: string, found: Salvaged, notes: readonly string[]) {
+  const writer = found.writtenBy ? `azora ${found.writtenBy}` : 'a newer azora';
+  const note =
+    `${path} was written by ${writer} and this azora does not know its schema: it is left untouched, and this run keeps ` +
+    `its history in memory only. Use ${writer}, or move the file away.`;
+  return { notes: [...notes, note], durable: found };
+}
+
+function unusable(path: string, trouble: Trouble, error: unknown): string {
+  const memory = 'azora works from memory and tries again.';
+  switch (trouble) {
+    case 'locked':
+      return `${path} is locked by another process; ${memory}`;
+    case 'read-only':
+      return `${path} cannot be written (${describe(error)}); ${memory} Check the owner and the mode of ${dirname(path)}.`;
+    case 'full':
+      return `no space is left for ${path}; ${memory} Free some space on that disk.`;
+    case 'damaged':
+    case 'io':
+    case 'bug':
+      return `${path} cannot be used (${describe(error)}); ${memory}`;
+    default:
+      return trouble satisfies never;
+  }
+}
+
+/** `over` wins where both know. */
+function merge(under: Durable, over: Durable): Durable {
+  return {
+    desired: new Map([...under.desired, ...over.desired]),
+    facts: new Map([...under.facts, ...over.facts]),
+    lastEventId: Math.max(under.lastEventId, over.lastEventId),
+  };
+}
