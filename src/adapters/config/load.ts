@@ -120,9 +120,11 @@ function configHash({ file: _file, organs, ...system }: Normalized['config']): s
 
 /** JSON with the keys of every map in order, so that their order in the file changes nothing. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  const map = value as Record<string, unknown>;
+  const entries = Object.keys(map)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonical(map[key])}`);
+  return `{${entries.join(',')}}`;
 }

@@ -33,23 +33,28 @@ const LONGEST_STRING = 128 * 1024;
 const LARGEST_TOTAL = 2 * 1024 * 1024;
 const POINTER = 8;
 
+/** What the caller's environment takes of the total, in bytes. Each of its variables has been through execve already. */
+export function callerBytes(caller: Readonly<Record<string, string>>): number {
+  let total = 0;
+  for (const [name, value] of Object.entries(caller)) total += byteLength(name) + byteLength(value) + 2 + POINTER;
+  return total;
+}
+
 /** Arguments and variables that execve would refuse with E2BIG, said before anything is started. */
-export function tooLarge(organ: OrganConfig): Finding[] {
+export function tooLarge(organ: OrganConfig, fromCaller: number): Finding[] {
   const findings: Finding[] = [];
   const path = ['organs', organ.name];
-  let total = 0;
-  const measure = (text: string, at: Finding['path'], what: string) => {
-    const bytes = byteLength(text) + 1;
-    total += bytes + POINTER;
-    if (bytes > LONGEST_STRING)
-      findings.push({
-        path: at,
-        message: `${what} of organ ${organ.name} has ${bytes - 1} bytes; the kernel takes at most ${LONGEST_STRING - 1}`,
-      });
+  let total = fromCaller;
+  const measure = (bytes: number, at: Finding['path'], what: string) => {
+    total += bytes + 1 + POINTER;
+    if (bytes < LONGEST_STRING) return;
+    const message = `${what} of organ ${organ.name} has ${bytes} bytes; the kernel takes at most ${LONGEST_STRING - 1}`;
+    findings.push({ path: at, message });
   };
-  for (const argument of organ.command.argv) measure(argument, [...path, 'command'], 'an argument');
-  for (const [name, value] of Object.entries(organ.env))
-    measure(`${name}=${value}`, [...path, 'env', name], `the variable ${name}`);
+  for (const argument of organ.command.argv) measure(byteLength(argument), [...path, 'command'], 'an argument');
+  for (const name of organ.declaredEnv ?? []) {
+    measure(byteLength(name) + 1 + byteLength(organ.env[name]!), [...path, 'env', name], `the variable ${name}`);
+  }
   if (findings.length === 0 && total > LARGEST_TOTAL) {
     const message = `the arguments and environment of organ ${organ.name} have ${total} bytes; the kernel takes at most ${LARGEST_TOTAL}`;
     findings.push({ path: [...path, 'env'], at: 'key', message });
@@ -57,7 +62,8 @@ export function tooLarge(organ: OrganConfig): Finding[] {
   return findings;
 }
 
-/** In UTF-8. Counting costs more than an upper bound, which nearly always settles it. */
+/** In UTF-8. */
 function byteLength(text: string): number {
-  return text.length * 3 < LONGEST_STRING ? text.length : new TextEncoder().encode(text).length;
+  // A text far below the limits counts as if it were ASCII: encoding each would cost more than the answer is worth.
+  return text.length < LONGEST_STRING / 3 ? text.length : new TextEncoder().encode(text).length;
 }

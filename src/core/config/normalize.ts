@@ -8,7 +8,7 @@ import {
   resolveSteps,
   whyInactive,
 } from './cross-checks.ts';
-import { type Layer, layerEnvironment, tooLarge } from './environment.ts';
+import { callerBytes, type Layer, layerEnvironment, tooLarge } from './environment.ts';
 import type { Reference } from './interpolate.ts';
 import { mergeOrgan } from './merge.ts';
 import type { CheckConfig, OrganConfig, SystemConfig } from './model.ts';
@@ -76,7 +76,8 @@ export function normalize(file: WrittenFile, around: Surroundings): Normalized {
   }
   checkCycles(organs, written, report);
   checkReferences(around.references, organs, names, report);
-  for (const organ of Object.values(organs)) for (const finding of tooLarge(organ)) report(finding);
+  const fromCaller = callerBytes(around.callerEnv);
+  for (const organ of Object.values(organs)) for (const finding of tooLarge(organ, fromCaller)) report(finding);
 
   const registry =
     file.registry === false ? null : { host: file.registry?.host ?? '127.0.0.1', port: file.registry?.port ?? 'auto' };

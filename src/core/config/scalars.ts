@@ -30,8 +30,9 @@ export function plainText(what = 'text') {
 }
 
 /** Text that has to be understood; `parse` answers null when it cannot. */
-function parsed<T>(what: string, pattern: RegExp | null, parse: (text: string) => T | null) {
-  const source = pattern ? z.string(expected(what)).meta({ pattern: pattern.source }) : z.string(expected(what));
+function parsed<T>(title: string, what: string, pattern: RegExp | null, parse: (text: string) => T | null) {
+  const meta = { title, ...(pattern ? { pattern: pattern.source } : {}) };
+  const source = z.string(expected(what)).meta(meta);
   return source.transform((value, context) => {
     const result = parse(value.trim());
     if (result !== null) return result;
@@ -44,7 +45,7 @@ const DURATION_PATTERN = /^(\d+(\.\d+)?(d|h|ms|m|s))+$/;
 
 /** In milliseconds; at most what a timer can wait (24 days). */
 export function duration(longestMs = LONGEST_TIMER_MS) {
-  return parsed('a duration such as 250ms, 30s, 5m or 1h30m', DURATION_PATTERN, parseDuration).refine(
+  return parsed('duration', 'a duration such as 250ms, 30s, 5m or 1h30m', DURATION_PATTERN, parseDuration).refine(
     (ms) => ms <= longestMs,
     `longer than ${formatDuration(longestMs)}`,
   );
@@ -56,14 +57,14 @@ export const period = () => duration().refine((ms) => ms > 0, 'must be longer th
 /** In bytes. */
 export const size = () => {
   const what = 'a size such as 512Mi, 10MB or 1GiB';
-  const asText = parsed(what, /^\d+(\.\d+)?\s*([kKmMgGtT]i?[bB]?|[bB])?$/, parseSize);
+  const asText = parsed('size', what, /^\d+(\.\d+)?\s*([kKmMgGtT]i?[bB]?|[bB])?$/, parseSize);
   return z.union([z.int().min(1), asText], expected(what)).refine((bytes) => bytes > 0, 'must be more than 0 bytes');
 };
 
 /** In cores. */
 export const cpu = () => {
   const what = 'an amount of cpu such as 250m, 0.5 or 2';
-  return z.union([z.number().positive(), parsed(what, /^\d+(\.\d+)?m?$/, parseCpu)], expected(what));
+  return z.union([z.number().positive(), parsed('amount of cpu', what, /^\d+(\.\d+)?m?$/, parseCpu)], expected(what));
 };
 
 /** A whole number within bounds, or such a number as text. */
@@ -108,7 +109,7 @@ export const command = () => {
 };
 
 export const signal = () =>
-  parsed('a signal that stops a program, such as SIGTERM, SIGINT or SIGQUIT', null, parseSignal);
+  parsed('signal', 'a signal that stops a program, such as SIGTERM, SIGINT or SIGQUIT', null, parseSignal);
 
 /** A regular expression, kept as its source. */
 export const regex = () =>

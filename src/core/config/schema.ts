@@ -176,7 +176,7 @@ const checkKeys = {
   expect: expectation.optional().describe('What the answer must be.'),
   timeout: period().optional().describe('No answer by then is a failure. Default: 10s.'),
 };
-const check = map(checkKeys, 'a map with http, tcp or exec');
+const check = map(checkKeys, 'a map with http, tcp or exec').meta({ id: 'check' });
 const { organ: _organ, ...verifyKeys } = checkKeys;
 const verification = map(verifyKeys, 'a map with http, tcp or exec');
 
@@ -352,7 +352,7 @@ const organKeys = {
     .optional()
     .describe('Anything, for people and tools.'),
 };
-const organ = map(organKeys, 'a map that describes an organ');
+const organ = map(organKeys, 'a map that describes an organ').meta({ id: 'organ' });
 
 const hookEvent = z.enum(EVENT_TYPES);
 
