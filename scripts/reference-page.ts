@@ -40,6 +40,7 @@ class Page {
 
   /** The map with keys of its own that a value is, or holds in a list or under names. */
   #nestedMap(value: JsonSchema, path: string): { path: string; schema: JsonSchema } | null {
+    if (isAnyJson(value)) return null;
     const schema = this.#resolve(value);
     for (const form of (schema.anyOf ?? [schema]).map((each) => this.#resolve(each))) {
       if (form.properties) return { path, schema: form };
@@ -67,8 +68,7 @@ class Page {
 
   /** A type in words. That a variable may stand for a number, as text, goes without saying. */
   #typeOf(value: JsonSchema): string {
-    // A definition without a name of its own is that of any JSON.
-    if (value.$ref?.startsWith('#/$defs/__')) return 'anything';
+    if (isAnyJson(value)) return 'anything';
     const schema = this.#resolve(value);
     if (schema.title) return schema.title;
     if (schema.anyOf) {
@@ -99,6 +99,9 @@ class Page {
     }
   }
 }
+
+/** A definition without a name of its own is that of any JSON, which holds itself. */
+const isAnyJson = ({ $ref }: JsonSchema) => $ref?.startsWith('#/$defs/__') === true;
 
 const cell = (text: string) => text.replaceAll('|', '\\|');
 

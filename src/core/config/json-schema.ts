@@ -23,6 +23,8 @@ export interface JsonSchema {
   readonly anyOf?: readonly JsonSchema[];
 }
 
+const OR_VARIABLE = '|\\$\\{';
+
 /** Draft 2020-12, of the file as it is written: before variables are interpolated and defaults applied. */
 export function azoraJsonSchema(): JsonSchema {
   const schema = z.toJSONSchema(fileSchema, {
@@ -31,7 +33,10 @@ export function azoraJsonSchema(): JsonSchema {
     override: ({ jsonSchema, path }) => {
       const isKey = path.at(-1) === 'propertyNames';
       // A variable may stand wherever text may, whatever the text has to look like once it is filled in.
-      if (jsonSchema.pattern !== undefined && !isKey) jsonSchema.pattern = `(?:${jsonSchema.pattern})|\\$\\{`;
+      // (Called once for each wrapper around the same text, so it must not add it twice.)
+      if (jsonSchema.pattern !== undefined && !isKey && !jsonSchema.pattern.endsWith(OR_VARIABLE)) {
+        jsonSchema.pattern = `(?:${jsonSchema.pattern})${OR_VARIABLE}`;
+      }
       if (isKey) delete jsonSchema.type;
       if (mayHoldExtensions(jsonSchema)) jsonSchema.patternProperties = { '^x-': true };
     },
