@@ -19,11 +19,11 @@ export interface RecorderOptions {
 /** How long writes are gathered into one transaction. */
 const FLUSH_MS = 50;
 const FIRST_RETRY_MS = 50;
-const LAST_RETRY_MS = 5000;
+const LAST_RETRY_MS = 1000;
 /** Another process's lock is not worth a word before this. */
 const PATIENCE_MS = 1000;
 /** How often to look whether the file is still the one that was opened. */
-const IDENTITY_CHECK_MS = 5000;
+const IDENTITY_CHECK_MS = 2000;
 
 /**
  * Brings what is pending to disk, again and again until the disk takes it: gathers, retries with backoff, makes room, replaces
