@@ -1,0 +1,107 @@
+import { Hono } from 'hono';
+import { type Health, log, type Organ, openDatabase } from '../kit/index.ts';
+import { adminRoutes } from './admin-routes.ts';
+import { authRoutes } from './auth-routes.ts';
+import { Callers } from './callers.ts';
+import { type Finding, THREAT_LEVELS } from './detectors.ts';
+import { FirstAdmin } from './first-admin.ts';
+import { Identities, migrations } from './identities.ts';
+import { KeyStore } from './key-store.ts';
+import { LoginLimit, type LoginLimits } from './login-limit.ts';
+import { readPrivate } from './private-file.ts';
+import { Secrets } from './secrets.ts';
+import { Tokens } from './tokens.ts';
+import { Vault } from './vault.ts';
+import { Vigil } from './vigil.ts';
+
+export interface AegisOptions {
+  /** Where identities, keys and secrets are kept; it must be the organ's alone (0700). */
+  readonly folder: string;
+  /** How long a token is valid, default one hour. */
+  readonly tokenLifeMs?: number;
+  readonly limits?: LoginLimits;
+  /** The time, in epoch ms. */
+  readonly now?: () => number;
+}
+
+/** What the routes work with. */
+export interface Parts {
+  readonly identities: Identities;
+  readonly tokens: Tokens;
+  readonly keys: KeyStore;
+  readonly callers: Callers;
+  readonly secrets: Secrets;
+  readonly vigil: Vigil;
+  readonly loginLimit: LoginLimit;
+  readonly firstAdmin: FirstAdmin;
+}
+
+const LIMITS: LoginLimits = { perUser: 10, perAddress: 200, windowSeconds: 60 };
+
+/** Aegis: identities and passwords, tokens and the keys that sign them, sealed secrets, and a watch for threats. */
+export function aegis({ folder, tokenLifeMs = 3_600_000, limits = LIMITS, now = Date.now }: AegisOptions): Organ {
+  const db = openDatabase(folder, 'aegis', migrations);
+  const nothingSealed =
+    db.prepare('SELECT 1 FROM secrets').get() === undefined && readPrivate(KeyStore.path(folder)) === null;
+  const vault = new Vault(folder, nothingSealed);
+  const identities = new Identities(db, now);
+  const keys = new KeyStore(folder, vault, tokenLifeMs, now);
+  const tokens = new Tokens(keys, tokenLifeMs, now);
+  const vigil = new Vigil(vault.exposed.map(exposure), now);
+  const callers = new Callers(tokens, identities, vigil);
+  const secrets = new Secrets(db, vault, now);
+  const firstAdmin = new FirstAdmin(folder);
+  const parts: Parts = {
+    identities,
+    tokens,
+    keys,
+    callers,
+    secrets,
+    vigil,
+    loginLimit: new LoginLimit(limits),
+    firstAdmin,
+  };
+
+  if (identities.admins() === 0) {
+    firstAdmin.offer();
+    log(`there is no administrator yet: sign up with the code in ${firstAdmin.path}`);
+  } else {
+    firstAdmin.withdraw();
+  }
+
+  const app = new Hono()
+    .route('/', authRoutes(parts))
+    .route('/', adminRoutes(parts))
+    .get('/.well-known/jwks.json', (c) => c.json(keys.jwks()))
+    .get('/threats', (c) => {
+      const { threatLevel, findings } = vigil.assess();
+      return c.json({ threatLevel, level: THREAT_LEVELS.indexOf(threatLevel), findings });
+    });
+
+  return { name: 'aegis', app, health: () => healthOf(parts), close: () => db.close() };
+}
+
+function healthOf({ identities, keys, secrets, vigil }: Parts): Health {
+  const { threatLevel, findings } = vigil.assess();
+  const metrics = {
+    identities: identities.count(),
+    secrets: secrets.count(),
+    threatLevel: THREAT_LEVELS.indexOf(threatLevel),
+    findings: findings.length,
+  };
+  const failure = keys.failure();
+  if (failure) return { status: 'fail', reason: `the key store cannot be read: ${failure}`, metrics };
+  if (threatLevel !== 'High' && threatLevel !== 'Critical') return { status: 'pass', metrics };
+  return { status: 'warn', reason: `threat level ${threatLevel}: ${findings[0]?.message ?? ''}`, metrics };
+}
+
+function exposure(path: string): Finding {
+  return {
+    id: `aegis:exposed:${path}`,
+    severity: 'Medium',
+    organ: 'aegis',
+    message: 'the master key could be read by other users of this machine',
+    evidence: `the permissions of ${path} were wider than 0600 when aegis started`,
+    remedy: 'set every secret anew with another value, and rotate the signing keys',
+  };
+}
