@@ -1,0 +1,209 @@
+import type { NewEvent } from '../events.ts';
+import { humanDuration, type Instant } from '../time.ts';
+import type { Effect } from './effects.ts';
+import type { CheckOutcome } from './inputs.ts';
+import { instancesOf, isHopeless, obstacles } from './relations.ts';
+import type { Boot, Instance, SystemState } from './state.ts';
+
+/** How a boot goes on: step after step, then azora's own two, until the system is ready or cannot be. */
+
+export const MONITORING_STEP = 'Health and security monitoring';
+export const CHECKS_STEP = 'Comprehensive checks';
+
+/** The file's steps and azora's own. */
+export function stepNames(system: SystemState): string[] {
+  return [...system.config.boot.steps.map((step) => step.name), MONITORING_STEP, CHECKS_STEP];
+}
+
+interface Progress {
+  readonly boot: Boot;
+  readonly effects: Effect[];
+}
+
+/** Whether a started boot has got further; to be asked after every input while the phase is `booting`. */
+export function advanceBoot(system: SystemState, at: Instant): Progress {
+  const effects: Effect[] = [];
+  const failed = criticalFailure(system);
+  if (failed) return bootFailed(system, failed);
+
+  let { boot } = system;
+  const { steps } = system.config.boot;
+  const total = steps.length + 2;
+
+  while (boot.step < steps.length) {
+    const organs = steps[boot.step]!.organs.filter((organ) => boot.wanted.has(organ));
+    const instances = organs.flatMap((organ) => instancesOf(system, organ));
+    if (!instances.every((instance) => isSettled(system, instance))) return { boot, effects };
+    const bad = instances.filter((instance) => hasFailed(system, instance)).map((instance) => instance.name);
+    if (organs.length > 0) {
+      effects.push(
+        stepEvent(steps[boot.step]!.name, boot.step, total, bad.length > 0 ? 'failed' : 'done', organs, bad),
+      );
+    }
+    boot = { ...boot, step: boot.step + 1 };
+    const next = steps[boot.step];
+    if (next) effects.push(...stepStarted({ ...system, boot }));
+  }
+
+  const wanted = [...boot.wanted].flatMap((organ) => instancesOf(system, organ));
+  if (!wanted.every((instance) => isSettled(system, instance))) return { boot, effects };
+
+  if (boot.step === steps.length) {
+    const monitored = wanted.filter((instance) => instance.state.tag === 'ready' && !instance.state.assumed).length;
+    effects.push(
+      stepEvent(MONITORING_STEP, boot.step, total, 'started', [], []),
+      stepEvent(MONITORING_STEP, boot.step, total, 'done', [], [], {
+        message: `health of ${monitored} instances is checked every ${humanDuration(system.config.health.intervalMs)} unless they say otherwise`,
+      }),
+      stepEvent(CHECKS_STEP, boot.step + 1, total, 'started', [], []),
+      { type: 'runChecks' },
+    );
+    boot = { ...boot, step: boot.step + 1 };
+  }
+  if (boot.checksPassed === null) return { boot, effects };
+
+  const durationMs = Math.round(at.mono - boot.bootingSince.mono);
+  const upCount = wanted.filter(
+    (instance) => instance.state.tag === 'ready' || instance.state.tag === 'completed',
+  ).length;
+  effects.push(
+    { type: 'bootDeadline', delayMs: null },
+    emit(
+      'system-ready',
+      `${system.config.name} is ready after ${humanDuration(durationMs)}: ${upCount} of ${wanted.length} up`,
+      {
+        durationMs,
+        organs: boot.wanted.size,
+        checksPassed: boot.checksPassed,
+      },
+    ),
+  );
+  return { boot: { ...boot, step: total, phase: 'ready', saidReady: true }, effects };
+}
+
+/** The event with which the present step begins; none when this boot has nothing to do in it. */
+export function stepStarted(system: SystemState): Effect[] {
+  const { boot } = system;
+  const step = system.config.boot.steps[boot.step];
+  const organs = step?.organs.filter((organ) => boot.wanted.has(organ)) ?? [];
+  if (!step || organs.length === 0) return [];
+  return [stepEvent(step.name, boot.step, system.config.boot.steps.length + 2, 'started', organs, [])];
+}
+
+/** The comprehensive checks have answered. */
+export function checksDone(system: SystemState, passed: boolean, checks: readonly CheckOutcome[]): Progress {
+  const { boot } = system;
+  const bad = checks.filter((check) => !check.passed);
+  const message =
+    checks.length === 0
+      ? 'no checks are declared'
+      : passed
+        ? `all ${checks.length} checks passed`
+        : `${bad.length} of ${checks.length} checks failed: ${bad.map((check) => `${check.name} (${check.message})`).join('; ')}`;
+  const effects: Effect[] = [
+    emit('checks-completed', message, { passed, checks: checks.map((check) => ({ ...check })) }),
+  ];
+  if (boot.phase !== 'booting') return { boot, effects };
+  const steps = system.config.boot.steps.length;
+  effects.push(
+    stepEvent(
+      CHECKS_STEP,
+      steps + 1,
+      steps + 2,
+      passed ? 'done' : 'failed',
+      [],
+      bad.map((check) => check.name),
+      { message },
+    ),
+  );
+  return { boot: { ...boot, checksPassed: passed }, effects };
+}
+
+/** The boot's deadline has passed. */
+export function bootTimedOut(system: SystemState): Progress {
+  const late = [...system.boot.wanted]
+    .flatMap((organ) => instancesOf(system, organ))
+    .filter((instance) => !isSettled(system, instance))
+    .map(
+      (instance) =>
+        waitingReason(system, instance) ??
+        `${instance.name} is not ready${instance.reason ? ` (${instance.reason})` : ''}`,
+    );
+  return bootFailed(system, {
+    reason: `not ready within ${humanDuration(system.config.boot.timeoutMs)} (boot.timeout): ${late.join('; ')}`,
+    failed: [],
+  });
+}
+
+function bootFailed(system: SystemState, why: { reason: string; failed: string[] }): Progress {
+  return {
+    boot: { ...system.boot, phase: 'boot-failed' },
+    effects: [
+      { type: 'bootDeadline', delayMs: null },
+      emit('system-boot-failed', `the boot of ${system.config.name} failed: ${why.reason}. What runs keeps running.`, {
+        reason: why.reason,
+        failed: why.failed,
+      }),
+    ],
+  };
+}
+
+/** A critical organ that is not going to be ready ends the boot (SPEC 3). */
+function criticalFailure(system: SystemState): { reason: string; failed: string[] } | null {
+  for (const organ of system.boot.wanted) {
+    if (!system.config.organs[organ]?.critical) continue;
+    for (const instance of instancesOf(system, organ)) {
+      if (!hasFailed(system, instance)) continue;
+      const why = waitingReason(system, instance) ?? `${instance.name} failed: ${instance.reason ?? 'no reason known'}`;
+      return { reason: `critical organ ${why}`, failed: [instance.name] };
+    }
+  }
+  return null;
+}
+
+/** Nothing more is going to happen to it in this boot by itself. */
+function isSettled(system: SystemState, instance: Instance): boolean {
+  const { tag } = instance.state;
+  return tag === 'ready' || tag === 'completed' || instance.desired === 'down' || isHopeless(system, instance);
+}
+
+function hasFailed(system: SystemState, instance: Instance): boolean {
+  return instance.desired === 'up' && isHopeless(system, instance);
+}
+
+/** "mint waits for covenant to be healthy: covenant is failed (…)"; null when it is not waiting. */
+export function waitingReason(system: SystemState, instance: Instance): string | null {
+  if (instance.state.tag !== 'waiting') return null;
+  const unmet = obstacles(system, instance);
+  if (unmet.length === 0) {
+    const step = system.config.boot.steps[system.boot.step];
+    return system.boot.phase === 'booting' && step ? `${instance.name} waits for the step "${step.name}" to end` : null;
+  }
+  return `${instance.name} waits for ${unmet.map(({ organ, condition, state }) => `${organ} to be ${condition}: ${state}`).join(', and for ')}`;
+}
+
+function stepEvent(
+  step: string,
+  index: number,
+  total: number,
+  status: 'started' | 'done' | 'failed',
+  organs: readonly string[],
+  failed: readonly string[],
+  more: { readonly message?: string } = {},
+): Effect {
+  const what = status === 'failed' && failed.length > 0 ? `failed (${failed.join(', ')})` : status;
+  const detail = more.message ? `: ${more.message}` : '';
+  return emit('boot-step', `step ${index + 1} of ${total}, ${step}, ${what}${detail}`, {
+    step,
+    index,
+    total,
+    status,
+    organs: [...organs],
+    failed: [...failed],
+    ...more,
+  });
+}
+
+function emit(type: NewEvent['type'], message: string, data: NewEvent['data']): Effect {
+  return { type: 'emit', event: { type, organ: null, instance: null, message, data } };
+}

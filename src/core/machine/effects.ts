@@ -1,0 +1,30 @@
+import type { NewEvent } from '../events.ts';
+import type { InstanceTimer } from './inputs.ts';
+
+/** What the core asks the world to do. Answers come back as inputs. */
+export type Effect =
+  | { readonly type: 'spawn'; readonly instance: string; readonly generation: number }
+  /** Poll the readiness probe until told otherwise; each answer is a `probed`. */
+  | { readonly type: 'awaitReady'; readonly instance: string; readonly generation: number }
+  /** Probe at the organ's interval from now on. */
+  | { readonly type: 'monitor'; readonly instance: string; readonly generation: number }
+  | { readonly type: 'unwatch'; readonly instance: string }
+  | { readonly type: 'verify'; readonly instance: string; readonly generation: number }
+  /** The organ's own way to stop (command or signal, timeout), then SIGKILL to the tree; answered by `gone`. */
+  | { readonly type: 'stopTree'; readonly instance: string; readonly generation: number }
+  /** SIGKILL to the tree at once; answered by `gone`. */
+  | { readonly type: 'killTree'; readonly instance: string; readonly generation: number }
+  | {
+      readonly type: 'timer';
+      readonly instance: string;
+      readonly generation: number;
+      readonly timer: InstanceTimer;
+      readonly delayMs: number;
+    }
+  | { readonly type: 'cancel'; readonly instance: string; readonly timer: InstanceTimer }
+  /** The boot's deadline, from now; null takes it away. */
+  | { readonly type: 'bootDeadline'; readonly delayMs: number | null }
+  | { readonly type: 'runChecks' }
+  | { readonly type: 'emit'; readonly event: NewEvent }
+  /** Everything is down: close the books and end. */
+  | { readonly type: 'halt' };

@@ -1,0 +1,73 @@
+import type { SystemConfig } from '../config/model.ts';
+import type { Observation } from '../health.ts';
+import type { Instant } from '../time.ts';
+
+/** What happens to one instance. `generation` names the life that it is about; what comes late is dropped. */
+export type InstanceInput =
+  | { readonly type: 'spawned'; readonly generation: number; readonly pid: number }
+  | {
+      readonly type: 'spawnFailed';
+      readonly generation: number;
+      /** true: the machine was short of something; trying again later is sensible. */
+      readonly again: boolean;
+      readonly message: string;
+    }
+  | { readonly type: 'signalledReady'; readonly generation: number }
+  | { readonly type: 'probed'; readonly generation: number; readonly observation: Observation }
+  | { readonly type: 'verified'; readonly generation: number; readonly passed: boolean; readonly message: string }
+  | { readonly type: 'exited'; readonly generation: number; readonly exit: ExitSeen }
+  /** The tree of the life is empty, or `left` could not be killed. */
+  | {
+      readonly type: 'gone';
+      readonly generation: number;
+      readonly left: readonly { readonly pid: number; readonly command: string }[];
+    }
+  | { readonly type: 'elapsed'; readonly generation: number; readonly timer: InstanceTimer };
+
+export interface ExitSeen {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Epoch ms. */
+  readonly at: number;
+  readonly pid: number;
+  /** The signal was sent by azora. */
+  readonly ours: boolean;
+  readonly oomKilled: boolean;
+}
+
+export type InstanceTimer = 'start-timeout' | 'assume-ready' | 'backoff' | 'spawn-again';
+
+/** What happens to the system. */
+export type SystemInput =
+  | {
+      readonly type: 'up';
+      readonly config: SystemConfig;
+      /** null: every autostarted organ. */
+      readonly organs: readonly string[] | null;
+      readonly noDeps: boolean;
+      /** Organs that a user had stopped and that stay down. */
+      readonly heldDown: readonly string[];
+    }
+  | { readonly type: 'down'; readonly reason: string }
+  | { readonly type: 'act'; readonly verb: 'start' | 'stop' | 'restart'; readonly instances: readonly string[] }
+  /** What cannot wait any longer: SIGKILL to every tree, no order. */
+  | { readonly type: 'force' }
+  | { readonly type: 'checked'; readonly passed: boolean; readonly checks: readonly CheckOutcome[] }
+  | { readonly type: 'bootTimeout' }
+  | { readonly type: 'instance'; readonly instance: string; readonly input: InstanceInput };
+
+export interface CheckOutcome {
+  readonly name: string;
+  readonly organ: string | null;
+  readonly passed: boolean;
+  readonly durationMs: number;
+  readonly message: string;
+}
+
+/** An input with what the core may not ask for itself. */
+export interface Stamped<I> {
+  readonly input: I;
+  readonly at: Instant;
+  /** In [0, 1). */
+  readonly random: number;
+}

@@ -1,0 +1,318 @@
+import type { SystemConfig } from '../config/model.ts';
+import type { NewEvent } from '../events.ts';
+import { aggregate, UNKNOWN } from '../health.ts';
+import { NO_RESTARTS } from '../restart.ts';
+import type { Phase } from '../status.ts';
+import type { Instant } from '../time.ts';
+import { advanceBoot, bootTimedOut, checksDone, stepStarted, waitingReason } from './boot.ts';
+import type { Effect } from './effects.ts';
+import type { Stamped, SystemInput } from './inputs.ts';
+import { begin, type Context, endLife, force, start, stepInstance, stop, type Turn } from './instance.ts';
+import {
+  instancesOf,
+  obstacles,
+  relationsOf,
+  stillNeeding,
+  transitiveDependents,
+  withDependencies,
+} from './relations.ts';
+import { type Boot, type Instance, instanceNames, isAlive, type SystemState } from './state.ts';
+
+export interface Result {
+  readonly state: SystemState;
+  readonly effects: readonly Effect[];
+}
+
+/** The whole decision: what was, what happened, and what is to be done about it. Pure. */
+export function step(before: SystemState, { input, at, random }: Stamped<SystemInput>): Result {
+  const draft = new Draft(before, at, random);
+  switch (input.type) {
+    case 'up':
+      up(draft, input);
+      break;
+    case 'down':
+      draft.phase('stopping');
+      draft.emit('system-stopping', `${before.config.name} is stopping (${input.reason})`, { reason: input.reason });
+      draft.effects.push({ type: 'bootDeadline', delayMs: null });
+      draft.each((instance, context) => stop(instance, input.reason, { next: 'stopped' }, context));
+      break;
+    case 'force':
+      draft.each((instance, context) => force(instance, 'azora down --force', context));
+      break;
+    case 'act':
+      act(draft, input.verb, input.instances);
+      break;
+    case 'checked':
+      draft.progress(checksDone(draft.system, input.passed, input.checks));
+      break;
+    case 'bootTimeout':
+      if (draft.system.boot.phase === 'booting') draft.progress(bootTimedOut(draft.system));
+      break;
+    case 'instance':
+      draft.turn(input.instance, (instance, context) => stepInstance(instance, input.input, context));
+      break;
+  }
+  release(draft);
+  if (draft.system.boot.phase === 'booting') {
+    draft.progress(advanceBoot(draft.system, at));
+    release(draft); // a step that ended opens the next one's gate
+  }
+  sayWhoWaits(before, draft);
+  sayStatus(before, draft);
+  if (draft.system.boot.phase === 'stopping') sayStopped(draft);
+  return { state: draft.system, effects: draft.effects };
+}
+
+/** A system that nobody has booted yet. */
+export function idle(config: SystemConfig, boot: Pick<Boot, 'bootId' | 'startedAt'>): SystemState {
+  return {
+    config,
+    boot: {
+      ...boot,
+      bootingSince: boot.startedAt,
+      phase: 'stopped',
+      step: 0,
+      noDeps: false,
+      wanted: new Set(),
+      saidReady: false,
+      checksPassed: null,
+    },
+    instances: new Map(
+      Object.values(config.organs).flatMap((organ) =>
+        instanceNames(organ).map((name, index) => [name, newInstance(organ.name, name, index + 1)] as const),
+      ),
+    ),
+  };
+}
+
+export function newInstance(organ: string, name: string, replica: number): Instance {
+  return {
+    name,
+    organ,
+    replica,
+    desired: 'down',
+    state: { tag: 'stopped' },
+    reason: null,
+    health: UNKNOWN,
+    generation: 0,
+    restarts: 0,
+    errors: 0,
+    history: NO_RESTARTS,
+    lastExit: null,
+    startBegan: null,
+    stopWanted: null,
+    wasReady: false,
+    spawnRetries: 0,
+  };
+}
+
+// ---------------------------------------------------------------------------------------------- what users ask
+
+function up(draft: Draft, input: Extract<SystemInput, { type: 'up' }>): void {
+  const { config, boot } = draft.system;
+  const first = boot.phase === 'stopped' || boot.phase === 'halted';
+  const named = input.organs ?? Object.values(config.organs).flatMap((organ) => (organ.autostart ? [organ.name] : []));
+  const wanted = input.noDeps ? new Set(named) : withDependencies(config, named);
+  const held = new Set(input.heldDown);
+
+  // A system that was ready stays so while something is added to it; any other boots (again), from the first step.
+  const booting = first || !boot.saidReady;
+  draft.boot({
+    wanted: new Set([...(first ? [] : boot.wanted), ...wanted]),
+    noDeps: input.noDeps,
+    ...(booting ? { phase: 'booting' as const, step: 0, checksPassed: null, bootingSince: draft.at } : {}),
+  });
+  if (first) {
+    draft.emit('system-booting', `${config.name} is booting: ${wanted.size} organs`, {
+      organs: [...wanted],
+      configHash: config.configHash,
+      file: config.file,
+    });
+  }
+  if (booting) {
+    draft.effects.push({ type: 'bootDeadline', delayMs: config.boot.timeoutMs }, ...stepStarted(draft.system));
+  }
+  draft.each((instance, context) => {
+    if (held.has(instance.organ)) {
+      return isAlive(instance)
+        ? keep(instance)
+        : keep({ ...instance, desired: 'down', reason: 'stopped by a user; it stays down until someone starts it' });
+    }
+    if (!wanted.has(instance.organ)) {
+      const autostart = config.organs[instance.organ]!.autostart;
+      const reason = autostart ? 'not asked for' : 'autostart is false';
+      return instance.state.tag === 'stopped' && instance.reason === null
+        ? keep({ ...instance, reason })
+        : keep(instance);
+    }
+    // What has completed is not missing.
+    return instance.state.tag === 'completed' ? keep(instance) : start(instance, context);
+  });
+}
+
+function act(draft: Draft, verb: 'start' | 'stop' | 'restart', names: readonly string[]): void {
+  switch (verb) {
+    case 'start': {
+      const organs = new Set(names.flatMap((name) => draft.system.instances.get(name)?.organ ?? []));
+      // What it needs comes along, unless that is there or has done its work.
+      const needed = withDependencies(draft.system.config, organs);
+      draft.boot({ wanted: new Set([...draft.system.boot.wanted, ...needed]) });
+      for (const organ of needed) {
+        if (organs.has(organ)) continue;
+        for (const instance of instancesOf(draft.system, organ)) {
+          if (instance.state.tag === 'stopped' || instance.state.tag === 'failed') draft.turn(instance.name, start);
+        }
+      }
+      for (const name of names) draft.turn(name, start);
+      return;
+    }
+    case 'stop':
+      for (const name of names) {
+        draft.turn(name, (instance, context) => stop(instance, 'stopped by a user', { next: 'stopped' }, context));
+      }
+      return;
+    case 'restart':
+      for (const name of names) {
+        draft.turn(name, (instance, context) =>
+          stop(instance, 'restart asked for by a user', { next: 'again' }, context),
+        );
+      }
+      return;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- what follows
+
+/** Starts whatever may start and ends whatever may end, until nothing more follows. */
+function release(draft: Draft): void {
+  for (let again = true; again; ) {
+    again = false;
+    for (const instance of draft.system.instances.values()) {
+      if (instance.stopWanted) {
+        if (stillNeeding(draft.system, instance).length > 0) continue;
+        const wanted = instance.stopWanted;
+        draft.turn(instance.name, (ending, context) => endLife(ending, wanted, context));
+        again = true;
+      } else if (mayStart(draft.system, instance)) {
+        draft.turn(instance.name, begin);
+        again = true;
+      }
+    }
+  }
+}
+
+function mayStart(system: SystemState, instance: Instance): boolean {
+  if (instance.state.tag !== 'waiting' || instance.desired !== 'up') return false;
+  const { boot, config } = system;
+  switch (boot.phase) {
+    case 'booting':
+    case 'boot-failed':
+      return (
+        (relationsOf(config).gate.get(instance.organ) ?? 0) <= boot.step && obstacles(system, instance).length === 0
+      );
+    case 'ready':
+      return obstacles(system, instance).length === 0;
+    case 'stopping':
+    case 'stopped':
+    case 'emergency':
+    case 'halted':
+      return false;
+  }
+}
+
+function sayWhoWaits(before: SystemState, draft: Draft): void {
+  for (const instance of draft.system.instances.values()) {
+    if (instance.state.tag !== 'waiting' || before.instances.get(instance.name)?.state.tag === 'waiting') continue;
+    const message = waitingReason(draft.system, instance);
+    if (!message) continue;
+    draft.effects.push({
+      type: 'emit',
+      event: {
+        type: 'organ-waiting',
+        organ: instance.organ,
+        instance: instance.name,
+        message,
+        data: {
+          on: obstacles(draft.system, instance).map(({ organ, condition, state }) => ({ organ, condition, state })),
+        },
+      },
+    });
+  }
+}
+
+function sayStatus(before: SystemState, draft: Draft): void {
+  const from = statusOf(before);
+  const to = statusOf(draft.system);
+  if (from !== to)
+    draft.emit('system-status-changed', `${draft.system.config.name} is ${to}, was ${from}`, { from, to });
+}
+
+function statusOf(system: SystemState): ReturnType<typeof aggregate> {
+  return aggregate([...system.instances.values()].map((instance) => instance.health.level));
+}
+
+/** Down is down when nothing is left to wait for; what is stuck is named by `down` and keeps the system from being stopped. */
+function sayStopped(draft: Draft): void {
+  if ([...draft.system.instances.values()].some(isAlive)) return;
+  draft.phase('stopped');
+  draft.emit('system-stopped', `${draft.system.config.name} is stopped: no process of it is left`, { survivors: [] });
+  draft.effects.push({ type: 'halt' });
+}
+
+const keep = (instance: Instance): Turn => ({ instance, effects: [] });
+
+/** The state while one input is worked on. Lives within one call of `step`, which stays pure. */
+class Draft {
+  system: SystemState;
+  readonly effects: Effect[] = [];
+  readonly at: Instant;
+  readonly #random: number;
+  #instances: Map<string, Instance> | null = null;
+
+  constructor(system: SystemState, at: Instant, random: number) {
+    this.system = system;
+    this.at = at;
+    this.#random = random;
+  }
+
+  turn(name: string, change: (instance: Instance, context: Context) => Turn): void {
+    const instance = this.system.instances.get(name);
+    if (!instance) return;
+    const { config } = this.system;
+    const next = change(instance, {
+      organ: config.organs[instance.organ]!,
+      at: this.at,
+      random: this.#random,
+      blocks: () => transitiveDependents(config, instance.organ).filter((organ) => this.system.boot.wanted.has(organ)),
+    });
+    if (next.instance !== instance) {
+      if (!this.#instances) {
+        this.#instances = new Map(this.system.instances);
+        this.system = { ...this.system, instances: this.#instances };
+      }
+      this.#instances.set(name, next.instance);
+    }
+    this.effects.push(...next.effects);
+  }
+
+  each(change: (instance: Instance, context: Context) => Turn): void {
+    for (const name of [...this.system.instances.keys()]) this.turn(name, change);
+  }
+
+  boot(change: Partial<Boot>): void {
+    this.system = { ...this.system, boot: { ...this.system.boot, ...change } };
+  }
+
+  phase(phase: Phase): void {
+    this.boot({ phase });
+  }
+
+  progress({ boot, effects }: { boot: Boot; effects: readonly Effect[] }): void {
+    if (boot !== this.system.boot) this.system = { ...this.system, boot };
+    this.effects.push(...effects);
+  }
+
+  emit(type: NewEvent['type'], message: string, data: NewEvent['data']): void {
+    this.effects.push({ type: 'emit', event: { type, organ: null, instance: null, message, data } });
+  }
+}

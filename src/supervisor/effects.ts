@@ -1,0 +1,232 @@
+import { now } from '../adapters/clock.ts';
+import { isAsked } from '../adapters/probes/index.ts';
+import type { Endpoint } from '../core/config/references.ts';
+import type { Effect } from '../core/machine/effects.ts';
+import type { InstanceInput, SystemInput } from '../core/machine/inputs.ts';
+import { ASSUME_READY_MS } from '../core/machine/instance.ts';
+import type { Instance, SystemState } from '../core/machine/state.ts';
+import type { ProcessInfo } from '../keeper/protocol.ts';
+import { type CheckPlace, runCheck } from './checks.ts';
+import { type Endpoints, isFree } from './endpoints.ts';
+import type { History } from './history.ts';
+import { environment, type Surroundings, spawnRequest } from './launch.ts';
+import type { Lives } from './lives.ts';
+import type { Tokens } from './tokens.ts';
+import type { Watcher } from './watcher.ts';
+
+/** Carries the core's effects out. What they lead to is dispatched as inputs. */
+
+export interface Means {
+  readonly dispatch: (input: SystemInput) => void;
+  readonly history: History;
+  readonly lives: Lives;
+  readonly watcher: Watcher;
+  readonly endpoints: Endpoints;
+  readonly tokens: Tokens;
+  readonly surroundings: (system: SystemState) => Surroundings;
+  readonly recordChecks: (bootId: string, checks: Extract<SystemInput, { type: 'checked' }>['checks']) => void;
+  readonly onHalt: () => void;
+}
+
+export class Effects {
+  readonly #means: Means;
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  #bootDeadline: NodeJS.Timeout | null = null;
+
+  constructor(means: Means) {
+    this.#means = means;
+  }
+
+  perform(effect: Effect, system: SystemState): void {
+    switch (effect.type) {
+      case 'spawn':
+        void this.#spawn(system, instanceIn(system, effect.instance), effect.generation);
+        return;
+      case 'awaitReady':
+        this.#awaitReady(system, instanceIn(system, effect.instance), effect.generation);
+        return;
+      case 'monitor':
+        this.#monitor(system, instanceIn(system, effect.instance), effect.generation);
+        return;
+      case 'unwatch':
+        this.#means.watcher.unwatch(effect.instance);
+        return;
+      case 'verify':
+        void this.#verify(system, instanceIn(system, effect.instance), effect.generation);
+        return;
+      case 'stopTree': {
+        const organ = system.config.organs[instanceIn(system, effect.instance).organ]!;
+        void this.#gone(effect, this.#means.lives.stop(organ, effect));
+        return;
+      }
+      case 'killTree':
+        void this.#gone(effect, this.#means.lives.kill(effect));
+        return;
+      case 'timer':
+        this.#setTimer(`${effect.instance} ${effect.timer}`, effect.delayMs, () =>
+          this.#tell(effect.instance, { type: 'elapsed', generation: effect.generation, timer: effect.timer }),
+        );
+        return;
+      case 'cancel':
+        this.#cancel(`${effect.instance} ${effect.timer}`);
+        return;
+      case 'bootDeadline':
+        if (this.#bootDeadline) clearTimeout(this.#bootDeadline);
+        this.#bootDeadline =
+          effect.delayMs === null
+            ? null
+            : setTimeout(() => this.#means.dispatch({ type: 'bootTimeout' }), effect.delayMs);
+        return;
+      case 'runChecks':
+        void this.#runChecks(system);
+        return;
+      case 'emit':
+        this.#means.history.add(effect.event, system.boot.bootId, now().wall);
+        return;
+      case 'halt':
+        this.#means.onHalt();
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #tell(instance: string, input: InstanceInput): void {
+    this.#means.dispatch({ type: 'instance', instance, input });
+  }
+
+  // -------------------------------------------------------------------------------------------- starting
+
+  async #spawn(system: SystemState, instance: Instance, generation: number): Promise<void> {
+    const organ = system.config.organs[instance.organ]!;
+    const taken = await this.#portTaken(system, instance);
+    if (taken) {
+      this.#tell(instance.name, { type: 'spawnFailed', generation, again: false, message: taken });
+      return;
+    }
+    const { request, token } = spawnRequest(system.config, instance, generation, this.#means.surroundings(system));
+    this.#means.tokens.issue(token, { organ: organ.name, instance: instance.name });
+    const result = await this.#means.lives.spawn(request);
+    if (result.ok) {
+      this.#tell(instance.name, { type: 'spawned', generation, pid: result.pid });
+    } else {
+      const again = result.reason === 'again';
+      this.#tell(instance.name, { type: 'spawnFailed', generation, again, message: result.message });
+    }
+  }
+
+  /** A port that the file fixes and somebody else holds: starting would only fail less clearly. */
+  async #portTaken(system: SystemState, instance: Instance): Promise<string | null> {
+    const organ = system.config.organs[instance.organ]!;
+    for (const { port } of organ.ports) {
+      if (port === 'auto' || (await isFree(port))) continue;
+      const { whoListens } = await import('../adapters/listeners.ts');
+      const who = whoListens(port);
+      return `port ${port} is in use${who ? ` by pid ${who.pid} (${who.command})` : ''}`;
+    }
+    return null;
+  }
+
+  #awaitReady(system: SystemState, instance: Instance, generation: number): void {
+    const { probe } = system.config.organs[instance.organ]!.health;
+    if (isAsked(probe)) {
+      this.#means.watcher.awaitReady(this.#watched(system, instance, generation));
+    } else if (probe.kind === 'none') {
+      this.#setTimer(`${instance.name} assume-ready`, ASSUME_READY_MS, () =>
+        this.#tell(instance.name, { type: 'elapsed', generation, timer: 'assume-ready' }),
+      );
+    }
+  }
+
+  #monitor(system: SystemState, instance: Instance, generation: number): void {
+    if (!isAsked(system.config.organs[instance.organ]!.health.probe)) return;
+    this.#means.watcher.monitor(this.#watched(system, instance, generation));
+  }
+
+  #watched(system: SystemState, instance: Instance, generation: number) {
+    return {
+      instance: instance.name,
+      health: system.config.organs[instance.organ]!.health,
+      endpoint: this.#means.endpoints.endpointOf(instance.name),
+      place: this.#place(system, instance),
+      onObservation: (observation: Extract<InstanceInput, { type: 'probed' }>['observation']) =>
+        this.#tell(instance.name, { type: 'probed', generation, observation }),
+    };
+  }
+
+  /** One check after the other; the first that fails is the answer. */
+  async #verify(system: SystemState, instance: Instance, generation: number): Promise<void> {
+    const { verify } = system.config.organs[instance.organ]!;
+    const place = this.#place(system, instance);
+    const own = this.#means.endpoints.endpointOf(instance.name);
+    for (const check of verify) {
+      const outcome = await runCheck(
+        check,
+        place,
+        check.organ === instance.organ || check.organ === null ? own : undefined,
+      );
+      if (!outcome.passed) {
+        const message = `verify "${check.name}" failed: ${outcome.message}`;
+        this.#tell(instance.name, { type: 'verified', generation, passed: false, message });
+        return;
+      }
+    }
+    this.#tell(instance.name, { type: 'verified', generation, passed: true, message: `${verify.length} verified` });
+  }
+
+  // -------------------------------------------------------------------------------------------- ending
+
+  async #gone(life: { instance: string; generation: number }, ended: Promise<readonly ProcessInfo[]>): Promise<void> {
+    try {
+      this.#tell(life.instance, { type: 'gone', generation: life.generation, left: await ended });
+    } catch {
+      // The keeper went away in the middle; what is left of the life is looked at again with the next keeper.
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------- checks and timers
+
+  async #runChecks(system: SystemState): Promise<void> {
+    const checks = await Promise.all(
+      system.config.checks.map((check) => {
+        const instance = check.organ === null ? undefined : system.instances.get(check.organ);
+        const place = instance
+          ? this.#place(system, instance)
+          : { endpointOf: this.#endpointOf, cwd: process.cwd(), env: process.env as Record<string, string> };
+        return runCheck(check, place);
+      }),
+    );
+    this.#means.recordChecks(system.boot.bootId, checks);
+    this.#means.dispatch({ type: 'checked', passed: checks.every((check) => check.passed), checks });
+  }
+
+  readonly #endpointOf = (organ: string): Endpoint | undefined =>
+    this.#means.endpoints.endpointOf(organ) ?? this.#means.endpoints.endpointOf(`${organ}-1`);
+
+  #place(system: SystemState, instance: Instance): CheckPlace {
+    return {
+      endpointOf: this.#endpointOf,
+      cwd: system.config.organs[instance.organ]!.cwd,
+      env: environment(system.config, instance, this.#means.surroundings(system)),
+    };
+  }
+
+  #setTimer(key: string, delayMs: number, run: () => void): void {
+    this.#cancel(key);
+    this.#timers.set(
+      key,
+      setTimeout(() => {
+        this.#timers.delete(key);
+        run();
+      }, delayMs),
+    );
+  }
+
+  #cancel(key: string): void {
+    const timer = this.#timers.get(key);
+    if (timer) clearTimeout(timer);
+    this.#timers.delete(key);
+  }
+}
+
+const instanceIn = (system: SystemState, name: string): Instance => system.instances.get(name)!;

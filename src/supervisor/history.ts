@@ -1,0 +1,49 @@
+import type { NewEvent, SystemEvent } from '../core/events.ts';
+import { timestamp } from '../core/time.ts';
+
+/** The system's history as it is made: numbers each event, keeps the latest at hand, hands each to whoever listens. */
+
+/** Enough for the boot of a thousand organs; older ones are in the database. */
+const KEPT = 20_000;
+
+export type Listener = (event: SystemEvent) => void;
+
+export class History {
+  readonly #record: (event: SystemEvent) => void;
+  readonly #listeners = new Set<Listener>();
+  #events: SystemEvent[] = [];
+  #lastId: number;
+
+  /**
+   * @param lastId the number of the latest event ever recorded
+   * @param record keeps an event for good
+   */
+  constructor(lastId: number, record: (event: SystemEvent) => void) {
+    this.#lastId = lastId;
+    this.#record = record;
+  }
+
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  add(event: NewEvent, bootId: string, wall: number): SystemEvent {
+    this.#lastId += 1;
+    const numbered: SystemEvent = { id: this.#lastId, ts: timestamp(wall), bootId, ...event };
+    this.#events.push(numbered);
+    if (this.#events.length > KEPT * 1.25) this.#events = this.#events.slice(-KEPT);
+    this.#record(numbered);
+    for (const listener of this.#listeners) listener(numbered);
+    return numbered;
+  }
+
+  /** Those still at hand after event `since`. */
+  after(since: number): SystemEvent[] {
+    return this.#events.filter((event) => event.id > since);
+  }
+
+  listen(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}

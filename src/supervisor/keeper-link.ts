@@ -1,0 +1,50 @@
+import { connect, type Socket } from 'node:net';
+import { Channel } from '../adapters/socket/channel.ts';
+import { fail } from '../core/failures.ts';
+import { KEEPER_PROTOCOL, type KeeperInfo, type KeeperMethods, type KeeperNotices } from '../keeper/protocol.ts';
+
+/** The supervisor's side of the conversation with the keeper. */
+
+export type KeeperChannel = Channel<Record<never, never>, KeeperMethods, KeeperNotices, Record<never, never>>;
+
+export interface KeeperLink {
+  readonly info: KeeperInfo;
+  readonly channel: KeeperChannel;
+}
+
+export type KeeperListeners = { readonly [K in keyof KeeperNotices]: (notice: KeeperNotices[K]) => void };
+
+/**
+ * Connects to a keeper that listens on `path` and greets it.
+ * @throws FailureError `unreachable`, or `version-mismatch` when it speaks another protocol
+ */
+export async function linkKeeper(
+  path: string,
+  version: string,
+  listeners: KeeperListeners,
+  onLost: (reason: Error | null) => void,
+): Promise<KeeperLink> {
+  const socket = await open(path);
+  const channel: KeeperChannel = new Channel(socket, { methods: {}, notices: listeners, onClose: onLost });
+  const info = await channel.request('hello', { protocol: KEEPER_PROTOCOL, version, role: 'supervisor' });
+  if (info.protocol !== KEEPER_PROTOCOL) {
+    channel.destroy();
+    fail(
+      'version-mismatch',
+      `the keeper (pid ${info.pid}, azora ${info.version}) speaks protocol ${info.protocol}, this azora ${version} speaks ${KEEPER_PROTOCOL}`,
+      'Run azora down with the version that started it.',
+    );
+  }
+  return { info, channel };
+}
+
+function open(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      resolve(socket);
+    });
+    socket.once('error', reject);
+  });
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import type { OrganConfig, SystemConfig } from '../core/config/model.ts';
+import { type Endpoint, fillReferences } from '../core/config/references.ts';
+import { type Instance, instanceNames } from '../core/machine/state.ts';
+import type { ReadinessChannel, SpawnRequest } from '../keeper/protocol.ts';
+
+/** What an instance is started with. */
+
+/** What the whole system knows of itself. */
+export interface Surroundings {
+  readonly bootId: string;
+  readonly stateDir: string;
+  readonly registryUrl: string | null;
+  readonly portsOf: (instance: string) => Readonly<Record<string, number>>;
+  /** Of an organ's first instance. */
+  readonly endpointOf: (organ: string) => Endpoint | undefined;
+}
+
+/** Replaces every organ reference in a value of the configuration. */
+export function filled<T>(value: T, endpointOf: Surroundings['endpointOf']): T {
+  if (typeof value === 'string') return fillReferences(value, endpointOf) as T;
+  if (Array.isArray(value)) return value.map((item) => filled(item, endpointOf)) as T;
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, filled(item, endpointOf)])) as T;
+  }
+  return value;
+}
+
+/**
+ * An organ's environment: its own, then what azora tells it (SPEC 1), which nothing overrides: a stray PORT in the caller's
+ * environment would send the organ to another's port.
+ */
+export function environment(
+  config: SystemConfig,
+  instance: Pick<Instance, 'organ' | 'name' | 'replica'>,
+  around: Surroundings,
+): Record<string, string> {
+  const organ = config.organs[instance.organ]!;
+  const port = Object.values(around.portsOf(instance.name))[0];
+  return {
+    ...filled(organ.env, around.endpointOf),
+    ...dependencyUrls(config, organ, around),
+    ...(port === undefined ? {} : { PORT: String(port) }),
+    AZORA_SYSTEM: config.name,
+    AZORA_ORGAN: organ.name,
+    AZORA_INSTANCE: instance.name,
+    AZORA_REPLICA: String(instance.replica),
+    AZORA_BOOT_ID: around.bootId,
+    AZORA_STATE_DIR: around.stateDir,
+    ...(around.registryUrl === null ? {} : { AZORA_REGISTRY_URL: around.registryUrl }),
+  };
+}
+
+function dependencyUrls(config: SystemConfig, organ: OrganConfig, around: Surroundings): Record<string, string> {
+  return Object.fromEntries(
+    organ.dependsOn.flatMap(({ organ: needed }) => {
+      const first = config.organs[needed] && instanceNames(config.organs[needed])[0];
+      const endpoint = first && around.endpointOf(needed);
+      return endpoint
+        ? [[`${needed.toUpperCase().replaceAll('-', '_')}_URL`, `http://${endpoint.host}:${endpoint.port}`]]
+        : [];
+    }),
+  );
+}
+
+/** The keeper's order for one life of an instance, with a token and a cookie of its own. */
+export function spawnRequest(
+  config: SystemConfig,
+  instance: Pick<Instance, 'organ' | 'name' | 'replica'>,
+  generation: number,
+  around: Surroundings,
+): { readonly request: SpawnRequest; readonly token: string } {
+  const organ = config.organs[instance.organ]!;
+  const token = randomBytes(24).toString('base64url');
+  const cookie = randomBytes(16).toString('hex');
+  return {
+    token,
+    request: {
+      instance: instance.name,
+      generation,
+      organ: organ.name,
+      argv: filled(organ.command.argv, around.endpointOf),
+      cwd: organ.cwd,
+      env: { ...environment(config, instance, around), AZORA_TOKEN: token, AZORA_COOKIE: cookie },
+      cookie,
+      logs: organ.logs,
+      readiness: readinessChannel(organ),
+    },
+  };
+}
+
+function readinessChannel(organ: OrganConfig): ReadinessChannel | null {
+  const { probe } = organ.health;
+  switch (probe.kind) {
+    case 'fd':
+    case 'ipc':
+    case 'log':
+      return probe;
+    case 'http':
+    case 'tcp':
+    case 'exec':
+    case 'none':
+      return null;
+  }
+}

@@ -1,0 +1,94 @@
+import type { OrganConfig } from '../core/config/model.ts';
+import { FailureError } from '../core/failures.ts';
+import type { ExitRecord, LifeKey, ProcessInfo, SpawnRequest, SpawnResult } from '../keeper/protocol.ts';
+import type { KeeperChannel } from './keeper-link.ts';
+
+/** Begins and ends process lives, through the keeper. */
+
+/** How long SIGKILL is tried before what is left is called stuck. */
+const KILL_TIMEOUT_MS = 5_000;
+/** A tree that is not empty this long after its leader's exit has members that did not get the signal. */
+const STRAGGLERS_AFTER_MS = 50;
+/** Answers of the keeper come at once; this only bounds a keeper that hangs. */
+const KEEPER_TIMEOUT_MS = 30_000;
+
+type Command = (organ: OrganConfig, instance: string, generation: number) => Promise<void>;
+
+export class Lives {
+  readonly #keeper: () => KeeperChannel;
+  readonly #runStopCommand: Command;
+  /** Lives that were asked to end, and what to do when their leader has. */
+  readonly #ending = new Map<string, () => void>();
+
+  /**
+   * @param keeper the present connection
+   * @param runStopCommand carries out an organ's `stop.command` in its environment
+   */
+  constructor(keeper: () => KeeperChannel, runStopCommand: Command) {
+    this.#keeper = keeper;
+    this.#runStopCommand = runStopCommand;
+  }
+
+  async spawn(request: SpawnRequest): Promise<SpawnResult> {
+    try {
+      return await this.#keeper().request('spawn', request, KEEPER_TIMEOUT_MS);
+    } catch (error) {
+      // The connection broke: whether it was spawned is found out when the next one is made.
+      if (error instanceof FailureError) {
+        return { ok: false, reason: 'again', code: error.failure.kind, message: error.failure.message };
+      }
+      throw error;
+    }
+  }
+
+  /** SIGKILLs whatever there is of a life; answers who is left. */
+  async kill(key: LifeKey): Promise<readonly ProcessInfo[]> {
+    return this.#keeper().request('killTree', { ...key, timeoutMs: KILL_TIMEOUT_MS }, KEEPER_TIMEOUT_MS);
+  }
+
+  /**
+   * Ends a life as its organ wants: `stop.command`, or the signal to its whole group (and SIGCONT, for one that is stopped
+   * cannot hear it), then up to `stop.timeout` for the whole tree to go, then SIGKILL. Answers who is left.
+   */
+  async stop(organ: OrganConfig, key: LifeKey): Promise<readonly ProcessInfo[]> {
+    const keeper = this.#keeper();
+    const { signal, timeoutMs, command } = organ.stop;
+    const deadline = performance.now() + timeoutMs;
+    const name = keyOf(key);
+    this.#ending.set(name, () => {
+      // Who has left the group (setsid, a double fork) has not been told yet.
+      setTimeout(() => {
+        if (this.#ending.has(name)) keeper.request('signalTree', { ...key, signal }).catch(ignoreLostConnection);
+      }, STRAGGLERS_AFTER_MS).unref();
+    });
+    try {
+      if (command) {
+        await this.#runStopCommand(organ, key.instance, key.generation);
+      } else {
+        await keeper.request('signal', { ...key, signal });
+        if (signal !== 'SIGKILL') await keeper.request('signal', { ...key, signal: 'SIGCONT' });
+      }
+      const remaining = Math.max(0, Math.round(deadline - performance.now()));
+      const left = await keeper.request(
+        'awaitTreeGone',
+        { ...key, timeoutMs: remaining },
+        remaining + KEEPER_TIMEOUT_MS,
+      );
+      return left.length === 0 ? left : await this.kill(key);
+    } finally {
+      this.#ending.delete(name);
+    }
+  }
+
+  /** To be told of every exit. */
+  onExited(exit: ExitRecord): void {
+    this.#ending.get(keyOf(exit))?.();
+  }
+}
+
+const keyOf = ({ instance, generation }: LifeKey): string => `${instance}#${generation}`;
+
+/** The supervisor reconciles with the next keeper; there is nothing to do about this one. */
+function ignoreLostConnection(error: unknown): void {
+  if (!(error instanceof FailureError)) throw error;
+}

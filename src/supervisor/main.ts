@@ -1,0 +1,34 @@
+import { takeLock } from '../adapters/lock.ts';
+import { createStateFolder, stateFolder } from '../adapters/state-folder.ts';
+import { ownVersion } from '../adapters/version.ts';
+import { Wiring } from './wiring.ts';
+
+/**
+ * The supervisor process. `--state-dir D` says whose. There is one at a time for each state folder: the lock says so, and a
+ * second one ends at once.
+ */
+export async function runSupervisor(argv: readonly string[]): Promise<void> {
+  const at = argv.indexOf('--state-dir');
+  const root = argv[at + 1];
+  if (at === -1 || !root) throw new Error('__supervisor needs --state-dir');
+  const folder = stateFolder(root);
+  createStateFolder(folder);
+  const lock = takeLock(folder.supervisorLock);
+  if (!lock) {
+    console.error(`${new Date().toISOString()} another supervisor owns ${folder.root}`);
+    process.exit(0);
+  }
+  process.title = 'azora supervisor';
+  // A bug: leave its stack in the log and end, so that the next supervisor takes over with a clean mind.
+  for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(kind, (error: unknown) => {
+      console.error(`${new Date().toISOString()} ${kind}:`, error);
+      process.exit(1);
+    });
+  }
+  const wiring = new Wiring(folder, ownVersion());
+  process.on('SIGTERM', () => wiring.down('SIGTERM to the supervisor'));
+  process.on('SIGINT', () => wiring.down('SIGINT to the supervisor'));
+  process.on('SIGHUP', () => {}); // it belongs to no terminal
+  await wiring.start();
+}

@@ -1,0 +1,52 @@
+import type { Store } from '../adapters/sqlite/store.ts';
+import type { Json } from '../core/json.ts';
+import type { Instance, SystemState } from '../core/machine/state.ts';
+import { instanceStatus, type Surroundings } from '../core/status-view.ts';
+import { timestamp } from '../core/time.ts';
+
+/** Writes down what changed from one state of the system to the next. */
+
+const MEMORY = 'instance:';
+
+export function recordChanges(store: Store, before: SystemState | null, now: SystemState, around: Surroundings): void {
+  const changed = [...now.instances.values()].filter((instance) => before?.instances.get(instance.name) !== instance);
+  if (changed.length === 0) return;
+  store.saveInstances(changed.map((instance) => instanceStatus(now, instance, around)));
+  const checked = changed.filter(
+    (instance) =>
+      instance.health.checkedAt !== null &&
+      instance.health.checkedAt !== before?.instances.get(instance.name)?.health.checkedAt,
+  );
+  if (checked.length > 0) {
+    store.recordHealth(
+      checked.map(({ name, health }) => ({
+        instance: name,
+        health: health.level,
+        checkedAt: timestamp(health.checkedAt!),
+        latencyMs: health.latencyMs,
+        message: health.reason,
+      })),
+    );
+    store.recordMetrics(
+      checked.flatMap(({ name, health }) =>
+        Object.entries(health.metrics).map(([metric, value]) => ({
+          instance: name,
+          name: metric,
+          value,
+          at: timestamp(health.checkedAt!),
+        })),
+      ),
+    );
+  }
+  // What a next supervisor needs to go on from here.
+  for (const instance of changed) store.remember(MEMORY + instance.name, instance as unknown as Json);
+}
+
+/** What an earlier supervisor wrote down of an instance. */
+export function recallInstance(store: Store, name: string): Instance | null {
+  return store.recall(MEMORY + name) as unknown as Instance | null;
+}
+
+export function forgetInstances(store: Store, names: Iterable<string>): void {
+  for (const name of names) store.remember(MEMORY + name, null);
+}
