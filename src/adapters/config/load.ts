@@ -45,6 +45,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     profiles: options.profiles,
     callerEnv,
     declared: organNames(files.data),
+    isPartial: files.problems.length > 0,
     references: files.references,
     placeOf: (organ) => files.places.get(organ) ?? { file: basename(file), line: 1, folder: dirname(file) },
     readEnvFile,
@@ -72,7 +73,8 @@ async function check(
   const rest = fileSchema.safeParse(prune(data, wrong));
   const further = rest.success ? normalize(rest.data, surroundings).findings : [];
   const news = further.filter((finding) => !wrong.some(({ path }) => isBelow(finding.path, path)));
-  const isNew = (finding: Finding) => !broken.some((path) => isBelow(finding.path, path));
+  const isNew = ({ path, at }: Finding) =>
+    !broken.some((each) => isBelow(path, each) || (at !== 'key' && isBelow(each, path)));
   return { normalized: null, findings: [...wrong, ...news].filter(isNew) };
 }
 

@@ -39,6 +39,8 @@ export interface Surroundings {
   readonly callerEnv: Readonly<Record<string, string>>;
   /** Organs as the file names them, those too that are left out because of an error. */
   readonly declared: readonly string[];
+  /** Parts of the files could not be read, which is reported already. */
+  readonly isPartial: boolean;
   readonly references: readonly (Reference & { readonly path: Path })[];
   readonly placeOf: (organ: string) => OrganSurroundings['place'];
   /** The variables of an env_file by its absolute path; `error` says what is wrong with it, null that it is not there. */
@@ -61,7 +63,7 @@ export function normalize(file: WrittenFile, around: Surroundings): Normalized {
   for (const [name, organ] of Object.entries(file.organs ?? {})) written[name] = mergeOrgan(file.defaults, organ);
   const profiles = around.profiles ?? file.profiles ?? [];
   const names = namesOf(written, around.declared, profiles);
-  if (around.declared.length === 0)
+  if (around.declared.length === 0 && !around.isPartial)
     report({
       path: ['organs'],
       at: 'key',

@@ -456,7 +456,10 @@ export const fileSchema = map(
       .partialRecord(
         hookEvent,
         oneOrMore(text('a command or a URL').min(1, 'a command or a URL'), 'a command or a URL, or a list of them'),
-        expected('a map of events and commands'),
+        {
+          error: (issue) =>
+            issue.code === 'unrecognized_keys' ? EVENT_TYPES.join(' ') : 'a map of events and commands',
+        },
       )
       .optional()
       .describe(
