@@ -8,7 +8,7 @@ sh -c 'echo $$ >> "$0"; exec sleep 1000' "$pids" &
 setsid sh -c 'echo $$ >> "$0"; exec sleep 1000' "$pids" &
 (setsid sh -c 'echo $$ >> "$0"; exec sleep 1000' "$pids" &)
 (env -i PATH="$PATH" setsid sh -c 'echo $$ >> "$0"; exec sleep 1000' "$pids" &)
-sh -c 'trap "" TERM; echo $$ >> "$0"; sleep 1000; sleep 1000' "$pids" &
+sh -c 'trap "" TERM; echo $$ >> "$0"; exec sleep 1000' "$pids" &
 while [ "$(wc -l < "$pids")" -lt 6 ]; do sleep 0.01; done
 echo escaped
 wait
