@@ -29,6 +29,8 @@ export async function bringDown(
   folder: StateFolder,
   connection: Connection,
   request: DownRequest,
+  /** Resolves when whoever waits has lost patience: then everything is killed. */
+  impatience: Promise<void> = new Promise(() => {}),
 ): Promise<void> {
   const startedAt = performance.now();
   const keeper = await connectKeeper(folder, context.version);
@@ -36,7 +38,7 @@ export async function bringDown(
   let stopped = 0;
   for (let attempt = 1; current; attempt++) {
     try {
-      const outcome = await downOnce(context, current, request);
+      const outcome = await downOnce(context, current, request, impatience);
       stopped = Math.max(stopped, outcome.stopped);
       if (outcome.survivors.length > 0) failWith(outcome.survivors);
       await within(DAEMONS_END_MS, Promise.all([current.closed, keeper?.closed]));
@@ -58,11 +60,17 @@ async function downOnce(
   context: CommandContext,
   connection: Connection,
   request: DownRequest,
+  impatience: Promise<void>,
 ): Promise<{ survivors: readonly Survivor[]; stopped: number }> {
   const { organs } = await connection.request('status', null);
   const departures = new Departures(organs);
   const view = stoppingView(departures, context, context.global.progress);
   connection.onEvent((event) => view.event(event));
+  void impatience.then(() => {
+    if (departures.words(0) !== null) context.stderr.write('\nkilling what is left\n');
+    // Its answer is that of the first request.
+    connection.request('down', { ...request, force: true }, null).catch(() => {});
+  });
   try {
     await connection.request('subscribe', { since: null, types: null });
     const { survivors } = await connection.request('down', request, null);

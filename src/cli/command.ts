@@ -16,10 +16,10 @@ export interface CommandModule<Options extends object = Record<string, unknown>>
   /** For `--help`: a line to type and what it does. */
   readonly examples: readonly Example[];
   /**
-   * Does the work. `args` are the operands, flat. Answers the exit code; rejects with a `FailureError` for an expected failure
+   * Does the work. `args` are the operands, flat. Answers the exit code (SPEC 2, or an organ's own); rejects with a `FailureError` for an expected failure
    * (printed as message and hint, exit code by its kind); anything else that it throws is a bug and printed as one.
    */
-  run(context: CommandContext, args: readonly string[], options: Options): Promise<ExitCode>;
+  run(context: CommandContext, args: readonly string[], options: Options): Promise<ExitCode | number>;
 }
 
 export interface Example {

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import type { ExitCode } from '../core/failures.ts';
 import { EXIT, FAILURE_EXIT, FailureError } from '../core/failures.ts';
 import type { CommandContext, CommandModule, GlobalOptions } from './command.ts';
 import { PROGRESS } from './command.ts';
@@ -17,11 +16,11 @@ export interface Host extends Pick<CommandContext, 'env' | 'cwd' | 'onSignal'> {
 }
 
 interface Outcome {
-  code: ExitCode;
+  code: number;
 }
 
 /** Runs `azora <argv…>` and answers its exit code. Never rejects. */
-export async function main(argv: readonly string[], host: Host): Promise<ExitCode> {
+export async function main(argv: readonly string[], host: Host): Promise<number> {
   const noColor = argv.includes('--no-color');
   const stdout = createOutput(host.stdout, host.env, noColor);
   const stderr = createOutput(host.stderr, host.env, noColor);

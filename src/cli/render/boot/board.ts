@@ -3,10 +3,6 @@ import { humanDuration } from '../../../core/time.ts';
 import { asNumber, asText, oneLine } from '../text.ts';
 import { waitingFor } from './lines.ts';
 
-/** The steps that azora adds to every boot. */
-export const MONITORING = 'Health and security monitoring';
-export const CHECKS = 'Comprehensive checks';
-
 /** How a step or an instance stands. */
 interface Standing {
   readonly text: string;

@@ -68,12 +68,13 @@ function bootStep(data: JsonObject, style: ChalkInstance): string {
   const shown = status === 'done' ? style.green(status) : status === 'failed' ? style.red(status) : status;
   const organs = asTexts(data.organs);
   const names = status === 'started' && organs.length > 0 ? ` (${list(organs, 8)})` : '';
-  return `step ${asNumber(data.index) ?? '?'}/${asNumber(data.total) ?? '?'} ${asText(data.step) ?? ''}: ${shown}${names}`;
+  return `step ${(asNumber(data.index) ?? 0) + 1}/${asNumber(data.total) ?? '?'} ${asText(data.step) ?? ''}: ${shown}${names}`;
 }
 
-/** `covenant (healthy), aegis (started)`. */
+/** `covenant (healthy), aegis (started)`; its turn among the steps, when it waits for no organ. */
 export function waitingFor(data: JsonObject): string {
   const on = asList(data.on).map(asObject);
+  if (on.length === 0) return 'its step';
   return list(
     on.map(({ organ, condition }) => `${asText(organ) ?? '?'} (${asText(condition) ?? '?'})`),
     5,

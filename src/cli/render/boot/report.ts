@@ -22,7 +22,7 @@ export function failureReport(
   switch (event.type) {
     case 'organ-failed': {
       lines.push(style.red(`✖ ${name} failed: ${oneLine(asText(data.cause) ?? event.message)}`));
-      if (asNumber(data.code) !== null || asText(data.signal) !== null) add('why:', `it ${exitWords(data)}`);
+      if (!saysHow(data)) add('its last exit:', `it ${exitWords(data)}`);
       lines.push(...outputOf(name, lastLines, style.dim));
       const blocked = asTexts(data.blocked);
       if (blocked.length > 0) add('keeps from starting:', list(blocked, 12));
@@ -61,6 +61,12 @@ export function failureReport(
       return null;
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The cause names the exit code or the signal already, or there was neither. */
+function saysHow({ cause, code, signal }: SystemEvent['data']): boolean {
+  const how = signal ?? code ?? null;
+  return how === null || String(cause).includes(String(how));
 }
 
 /** Whose last lines belong into the account of this event. */

@@ -1,9 +1,10 @@
 import { Writable } from 'node:stream';
 import { Listr, ListrLogger, type ListrTask, ProcessOutput } from 'listr2';
+import { CHECKS_STEP, MONITORING_STEP } from '../../../core/machine/boot.ts';
 import type { Output } from '../../command.ts';
 import { fit, list } from '../text.ts';
 import type { Line } from './board.ts';
-import { Board, CHECKS, MONITORING } from './board.ts';
+import { Board } from './board.ts';
 import type { BootPlan, EventView, ViewOutputs } from './view.ts';
 import { deferredReports } from './view.ts';
 
@@ -47,20 +48,17 @@ function listOfTasks(plan: BootPlan, board: Board, stderr: Output): ListrTask[] 
   const rest = plan.instances.filter(({ organ }) => !inSteps.has(organ));
   const members = (organs: readonly string[]): string[] =>
     plan.instances.filter(({ organ }) => organs.includes(organ)).map(({ instance }) => instance);
-  const steps = plan.steps.map(({ name, organs }) => ({ name, instances: members(organs), emoji: '🧩' }));
-  const own = plan.whole ? [MONITORING, CHECKS].map((name) => ({ name, instances: [], emoji: OWN_EMOJI[name]! })) : [];
-  const total = steps.length + own.length;
+  const own = plan.whole ? [MONITORING_STEP, CHECKS_STEP] : [];
+  const total = plan.steps.length + own.length;
   const room = stderr.rows - total - 3;
-  const numbered = (task: { name: string; instances: string[]; emoji: string }, index: number): ListrTask =>
-    stepTask(
-      `[${index}/${total}] ${marked(task.name, task.emoji)}`,
-      board.step(task.name),
-      task.instances,
-      board,
-      room,
-    );
+  const step = (name: string, index: number, emoji: string, instances: readonly string[]): ListrTask =>
+    stepTask(`[${index + 1}/${total}] ${marked(name, emoji)}`, board.step(name), instances, board, room);
   return [
-    ...steps.map((task, index) => numbered(task, index + 1)),
+    // A step that has nothing to do in this boot does not happen, and no event tells of it.
+    ...plan.steps.flatMap(({ name, organs }, index) => {
+      const instances = members(organs);
+      return instances.length === 0 ? [] : [step(name, index, '🧩', instances)];
+    }),
     ...(rest.length === 0
       ? []
       : [
@@ -68,14 +66,14 @@ function listOfTasks(plan: BootPlan, board: Board, stderr: Output): ListrTask[] 
             rest.map(({ instance }) => instance),
             board,
             room,
-            steps.length > 0,
+            inSteps.size > 0,
           ),
         ]),
-    ...own.map((task, index) => numbered(task, steps.length + index + 1)),
+    ...own.map((name, index) => step(name, plan.steps.length + index, OWN_EMOJI[name]!, [])),
   ];
 }
 
-const OWN_EMOJI: Readonly<Record<string, string>> = { [MONITORING]: '💓', [CHECKS]: '🔎' };
+const OWN_EMOJI: Readonly<Record<string, string>> = { [MONITORING_STEP]: '💓', [CHECKS_STEP]: '🔎' };
 
 /** A step that brings its own emoji keeps it. */
 const marked = (name: string, emoji: string): string =>

@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { LoadResult } from '../../adapters/config/load.ts';
+import type { UpResult } from '../../adapters/control/protocol.ts';
+import { createStateFolder, type StateFolder, stateFolder, stateRootOf } from '../../adapters/state-folder.ts';
+import type { SystemConfig } from '../../core/config/model.ts';
+import { fail } from '../../core/failures.ts';
+import type { CommandContext } from '../command.ts';
+import type { Connection } from '../connect.ts';
+import { startSupervisor } from '../daemons.ts';
+import { locateFile } from '../locate.ts';
+import { requireKnown } from '../organs.ts';
+import { indent, list } from '../render/text.ts';
+
+export interface UpWish {
+  /** null: every autostarted organ. */
+  readonly organs: readonly string[] | null;
+  readonly noDeps: boolean;
+  readonly fresh: boolean;
+  /** null: those of the file. */
+  readonly profiles: readonly string[] | null;
+}
+
+export interface Begun {
+  readonly folder: StateFolder;
+  readonly connection: Connection;
+  readonly config: SystemConfig;
+  readonly result: UpResult;
+}
+
+/**
+ * Reads the configuration while the supervisor starts, then asks it for what is wished. A bad configuration fails with
+ * `config-invalid`, and a supervisor that was started for nothing ends by itself when this connection does.
+ */
+export async function beginUp(context: CommandContext, wish: UpWish, exitCodeFrom: string | null): Promise<Begun> {
+  const file = locateFile(context);
+  if (!existsSync(file)) fail('no-file', `${file} does not exist`, 'Name another with --file, or write one.');
+  const chosen = context.global.stateDir ?? context.env.AZORA_STATE_DIR;
+  const folder = stateFolder(chosen ? resolve(context.cwd, chosen) : stateRootOf(file, undefined));
+  createStateFolder(folder);
+  const [started, loaded] = await Promise.allSettled([
+    startSupervisor(folder, context.version),
+    load(context, file, wish),
+  ]);
+  try {
+    if (loaded.status === 'rejected') throw loaded.reason;
+    if (started.status === 'rejected') throw started.reason;
+    const config = await usable(context, loaded.value);
+    requireKnown([...(wish.organs ?? []), ...(exitCodeFrom === null ? [] : [exitCodeFrom])], known(config));
+    const connection = started.value;
+    assertSameSystem(connection, config);
+    const { organs, noDeps, fresh } = wish;
+    const result = await connection.request('up', { config, organs, noDeps, fresh }, 60_000);
+    warnOfChanges(context, result);
+    return { folder, connection, config, result };
+  } catch (error) {
+    if (started.status === 'fulfilled') {
+      started.value.close();
+      await started.value.closed;
+    }
+    throw error;
+  }
+}
+
+async function load(context: CommandContext, file: string, { profiles }: UpWish): Promise<LoadResult> {
+  const { loadConfig } = await import('../../adapters/config/load.ts');
+  const { cwd, env } = context;
+  return loadConfig(profiles === null ? { file, cwd, env } : { file, cwd, env, profiles });
+}
+
+/** The configuration, with its warnings said; or `config-invalid` with everything that is wrong. */
+async function usable({ stderr, global }: CommandContext, loaded: LoadResult): Promise<SystemConfig> {
+  if (!loaded.ok) {
+    const { renderProblems } = await import('../../adapters/config/render-problems.ts');
+    const text = renderProblems(loaded.problems, { color: stderr.style.level > 0 });
+    const n = loaded.problems.length;
+    return fail(
+      'config-invalid',
+      `${loaded.file} has ${n === 1 ? 'an error' : `${n} errors`}, nothing was started\n${indent(text, '  ')}`,
+    );
+  }
+  if (global.progress !== 'quiet') {
+    for (const warning of loaded.warnings) stderr.write(`${stderr.style.yellow('azora:')} ${warning}\n`);
+  }
+  return loaded.config;
+}
+
+/** Organs and their instances, which may be named too; those of other profiles get a word of their own. */
+function known(config: SystemConfig): Set<string> {
+  return new Set(Object.values(config.organs).flatMap((organ) => [organ.name, ...instanceNames(organ)]));
+}
+
+/** `mint`, or `mint-1`, `mint-2` when it has replicas (SPEC). */
+export function instanceNames({ name, replicas, autoscale }: SystemConfig['organs'][string]): string[] {
+  if (replicas === 1 && autoscale === null) return [name];
+  return Array.from({ length: replicas }, (_, index) => `${name}-${index + 1}`);
+}
+
+function assertSameSystem({ hello }: Connection, config: SystemConfig): void {
+  if (hello.bootId === null || hello.file === config.file) return;
+  fail(
+    'owned-by-another',
+    `the system of ${hello.file} runs in this state folder (supervisor pid ${hello.pid}), not that of ${config.file}`,
+    `Choose another folder with --state-dir, or stop it first: azora --file ${hello.file} down`,
+  );
+}
+
+function warnOfChanges({ stderr, global }: CommandContext, { changed }: UpResult): void {
+  if (changed.length === 0 || global.progress === 'quiet') return;
+  const verb = changed.length === 1 ? 'has' : 'have';
+  stderr.write(
+    `${stderr.style.yellow('azora:')} ${list(changed)} ${verb} changed in the file since the system was started, and run as before\n` +
+      '  A reload will apply that; until this version has one: azora down   then   azora up\n',
+  );
+}
