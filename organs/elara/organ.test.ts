@@ -69,6 +69,17 @@ test('the audit log outlives the organ and refuses to be changed', async () => {
   db.close();
 });
 
+test('a judgement that cannot be kept is not given', async () => {
+  const folder = temporaryFolder();
+  const organ = await startOrgan(await elara({ folder }));
+  const db = new Database(join(folder, 'elara.db'));
+  db.exec("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+  db.close();
+  const { status, body } = await organ.post('/decisions', report);
+  expect([status, body.error]).toEqual([503, 'unavailable']);
+  expect(body.message).toContain('disk full');
+});
+
 describe('requests that are refused', () => {
   const table: [string, string, unknown, RegExp][] = [
     ['no question', '/guidance', {}, /body\.question/],

@@ -1,6 +1,16 @@
 import { join } from 'node:path';
 import { Hono } from 'hono';
-import { type Health, NotFound, type Organ, openDatabase, readBody, readParams, readQuery } from '../kit/index.ts';
+import {
+  type Health,
+  messageOf,
+  NotFound,
+  type Organ,
+  openDatabase,
+  readBody,
+  readParams,
+  readQuery,
+  Unavailable,
+} from '../kit/index.ts';
 import { AuditLog, migrations } from './audit-log.ts';
 import type { Case } from './case.ts';
 import { type Loaded, loadDimensions, readAll, type SelfTest, selfTest } from './dimension.ts';
@@ -32,7 +42,7 @@ export async function elara({
   const judged = (about: Case, judge: (about: Case) => Judgement) => {
     const known = { ...about, precedents: log.precedents(about, now()) };
     const judgement = judge(known);
-    return { id: log.record(known, judgement, now()), ...judgement };
+    return { id: kept(() => log.record(known, judgement, now())), ...judgement };
   };
 
   const app = new Hono()
@@ -59,6 +69,15 @@ export async function elara({
     .get('/evolution', (c) => c.json(evolution(survey(loaded), log.count())));
 
   return { name: 'elara', app, health: () => healthOf(survey(loaded), log.count()), close: () => void db.close() };
+}
+
+/** A judgement that cannot be kept is not given: 503 with the reason. */
+function kept(record: () => number): number {
+  try {
+    return record();
+  } catch (cause) {
+    throw new Unavailable(`the judgement cannot be kept in the audit log: ${messageOf(cause)}`, { cause });
+  }
 }
 
 interface Survey {

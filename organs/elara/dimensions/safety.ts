@@ -6,7 +6,8 @@ const HARM = stems(
   'harm',
   'hurt',
   'injur',
-  'kill',
+  'murder',
+  'kill (?:(?:a|the|some|my) )?(?:person|people|learner|child|teacher|some(?:one|body)|him|her|myself)',
   'attack',
   'weapon',
   'poison',
@@ -38,6 +39,7 @@ const safety: Dimension = {
     { name: 'a critical finding', given: reportOf([{ severity: 'Low' }, { severity: 'Critical' }]), between: [1, 1] },
     { name: 'a harmful question', given: questionOf('How do I attack and harm a learner?'), between: [0.7, 1] },
     { name: 'a shielding question', given: questionOf('How do we protect learners from harm?'), between: [0, 0.4] },
+    { name: 'a word with a harmless sense', given: questionOf('How do I kill the stuck process?'), between: [0, 0] },
     { name: 'a harmless question', given: questionOf('Which course follows algebra?'), between: [0, 0] },
   ],
 };
