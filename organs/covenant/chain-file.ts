@@ -18,7 +18,8 @@ export class ChainFile {
   readonly path: string;
   #content: Hash = createHash('sha256');
   #bytes = 0;
-  #verified: { readonly stat: BigIntStats; readonly at: number } | undefined;
+  /** The file as it was when its content was last known to be right. */
+  #known: { readonly stat: BigIntStats; readonly at: number } | undefined;
 
   constructor(path: string) {
     this.path = path;
@@ -47,6 +48,7 @@ export class ChainFile {
     try {
       await file.appendFile(line);
       await file.sync();
+      this.#known = { stat: await file.stat({ bigint: true }), at: Date.now() };
     } catch (error) {
       await file.truncate(this.#bytes);
       throw error;
@@ -55,7 +57,6 @@ export class ChainFile {
     }
     this.#content.update(line);
     this.#bytes += Buffer.byteLength(line);
-    this.#verified = undefined;
   }
 
   /** Puts a whole new chain in the place of the old one, or leaves the old one as it was. */
@@ -77,6 +78,12 @@ export class ChainFile {
     await syncFolder(dirname(this.path));
   }
 
+  /** Whether the file's size and times are those it was left with: a first glance, before something is appended. */
+  async isUntouched(): Promise<boolean> {
+    const now = await stat(this.path, { bigint: true }).catch(() => undefined);
+    return now !== undefined && isSame(now, this.#known?.stat);
+  }
+
   /**
    * Whether the file still holds what was written to it: undefined, or what is wrong, naming the block. Cheap while its
    * size and times stand still; else its content is hashed; only when that differs are its blocks validated anew.
@@ -84,16 +91,14 @@ export class ChainFile {
   async check(ledger: Ledger): Promise<string | undefined> {
     const now = await stat(this.path, { bigint: true }).catch(() => undefined);
     if (!now) return `${basename(this.path)} is gone`;
-    const known = this.#verified;
-    const unchanged = known?.stat.ino === now.ino && known.stat.size === now.size && known.stat.ctimeNs === now.ctimeNs;
-    if (unchanged && known.at - Number(now.ctimeMs) > RACY_MS) return undefined;
+    const settledMs = (this.#known?.at ?? 0) - Number(now.ctimeMs);
+    if (isSame(now, this.#known?.stat) && settledMs > RACY_MS) return undefined;
     const at = Date.now();
-    const content = await hashFile(this.path);
-    if (content === this.#content.copy().digest('hex')) {
-      this.#verified = { stat: now, at };
+    if ((await hashFile(this.path)) === this.#content.copy().digest('hex')) {
+      this.#known = { stat: now, at };
       return undefined;
     }
-    this.#verified = undefined;
+    this.#known = undefined;
     return this.#explain(ledger);
   }
 
@@ -135,7 +140,7 @@ export class ChainFile {
   #remember(text: string): void {
     this.#content = createHash('sha256').update(text);
     this.#bytes = Buffer.byteLength(text);
-    this.#verified = undefined;
+    this.#known = undefined;
   }
 }
 
@@ -155,6 +160,11 @@ function parseLine(line: string): Block | string {
   const block = parseBlock(json);
   if (typeof block !== 'string' && JSON.stringify(block) !== line) return 'its line is not as it was written';
   return block;
+}
+
+/** The change time cannot be set by hand, as the modification time can. */
+function isSame(now: BigIntStats, before: BigIntStats | undefined): boolean {
+  return now.ino === before?.ino && now.size === before.size && now.ctimeNs === before.ctimeNs;
 }
 
 function toLine(block: Block): string {

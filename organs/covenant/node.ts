@@ -190,7 +190,7 @@ export class Node {
 
   /** False when the chain has meanwhile grown otherwise. */
   async #append(block: Block): Promise<boolean> {
-    const damage = await this.#check();
+    const damage = this.#damage === undefined && (await this.#file.isUntouched()) ? undefined : await this.#check();
     if (damage !== undefined) throw damaged(damage);
     if (block.previousHash !== this.#ledger.tip.hash) return false;
     const judgement = this.#ledger.judge(block);
