@@ -14,7 +14,7 @@ export interface NodeOptions {
   /** Holds chain.jsonl, the mempool's database and the key of this node's own account. */
   readonly folder: string;
   readonly rules?: Rules;
-  /** Milliseconds after which waiting transactions are mined without being asked; 0 = never. Default 5 s. */
+  /** Milliseconds after which waiting transactions are mined without being asked; 0 = never. Default 10 s. */
   readonly autoMineMs?: number;
   readonly now?: () => number;
 }
@@ -52,7 +52,7 @@ export class Node {
   }
 
   private constructor(options: NodeOptions, file: ChainFile, ledger: Ledger, damage: string | undefined) {
-    const { folder, rules = RULES, autoMineMs = 5000, now = Date.now } = options;
+    const { folder, rules = RULES, autoMineMs = 10_000, now = Date.now } = options;
     this.rules = rules;
     this.#file = file;
     this.#ledger = ledger;
