@@ -40,7 +40,7 @@ export function operations(means: OperationsMeans): Operations {
       const booted = supervisor === null;
       supervisor ??= await means.create(request.config);
       const { config, boot } = supervisor.state;
-      if (boot.phase === 'stopping' || boot.phase === 'stopped') {
+      if (!booted && (boot.phase === 'stopping' || boot.phase === 'stopped')) {
         fail(
           'owned-by-another',
           `${config.name} is stopping at the moment`,

@@ -1,5 +1,10 @@
+import type { RunningRegistry } from '../adapters/registry/server.ts';
 import type { NewEvent } from '../core/events.ts';
-import type { SystemState } from '../core/machine/state.ts';
+import { aggregate } from '../core/health.ts';
+import { type Instance, instanceNames, type SystemState } from '../core/machine/state.ts';
+import type { OrganEntry, RegistryView } from '../core/registry.ts';
+import type { Health } from '../core/status.ts';
+import { timestamp } from '../core/time.ts';
 import { isFree } from './endpoints.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -10,10 +15,18 @@ export interface RegistryMeans {
   readonly state: () => SystemState | null;
   readonly urlOf: (instance: string) => string | null;
   readonly say: (event: NewEvent) => void;
+  readonly warn: (message: string) => void;
 }
+
+/** Where `auto` begins to look for a free port. */
+const FIRST_PORT = 3200;
 
 export class RegistryHost {
   readonly #means: RegistryMeans;
+  /** When each instance was last entered, RFC 3339. */
+  readonly #registeredAt = new Map<string, string>();
+  #shown: { state: SystemState; view: RegistryView } | null = null;
+  #running: Promise<RunningRegistry | null> = Promise.resolve(null);
   #url: string | null = null;
   #port: number | null = null;
 
@@ -21,6 +34,7 @@ export class RegistryHost {
     this.#means = means;
   }
 
+  /** null: none is served. */
   get url(): string | null {
     return this.#url;
   }
@@ -29,25 +43,116 @@ export class RegistryHost {
     return this.#port;
   }
 
-  async choosePort(
-    config: { host: string; port: number | 'auto' },
-    remembered: number | null,
-    _seed: string,
-  ): Promise<number> {
-    if (config.port !== 'auto') return config.port;
-    if (remembered !== null && (await isFree(remembered, config.host))) return remembered;
-    for (let port = 3200; ; port++) if (await isFree(port, config.host)) return port;
-  }
-
-  start(host: string, port: number, _warn: (message: string) => void): void {
+  /**
+   * Begins to serve, at a port that is known on return; the server itself is loaded and listening a little later, while organs
+   * are already being started.
+   */
+  async start(config: { host: string; port: number | 'auto' }, remembered: number | null): Promise<void> {
+    const { host } = config;
+    const port = config.port === 'auto' ? await chooseFree(host, remembered) : config.port;
     this.#port = port;
-    this.#url = `http://${host}:${port}`;
+    this.#url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+    this.#running = this.#serve(host, port).catch((error: unknown) => {
+      this.#url = null;
+      this.#means.warn(error instanceof Error ? error.message : String(error));
+      return null;
+    });
   }
 
-  onChanged(_before: SystemState, after: SystemState): void {
-    void this.#means.state;
-    void after;
+  async #serve(host: string, port: number): Promise<RunningRegistry> {
+    const { startRegistry } = await import('../adapters/registry/server.ts');
+    return startRegistry({
+      host,
+      port,
+      view: () => this.#view(),
+      verifyToken: (token) => this.#means.tokens.bearerOf(token),
+      onRegistered: ({ name, url, owner }) => this.#registered(name, url, owner.organ, owner.instance),
+      onWithdrawn: ({ name, owner }, why) =>
+        this.#means.warn(
+          `the service ${name}, registered by ${owner.instance}, is ${why === 'ended' ? 'gone with it' : why}`,
+        ),
+      log: (message) => this.#means.warn(message),
+    });
   }
 
-  async close(): Promise<void> {}
+  /** Enters what has become reachable and withdraws what has not stayed so. */
+  onChanged(before: SystemState, after: SystemState): void {
+    if (before.instances === after.instances) return;
+    for (const instance of after.instances.values()) {
+      const url = this.#means.urlOf(instance.name);
+      if (url === null) continue;
+      const is = isReachable(instance);
+      if (is === this.#registeredAt.has(instance.name)) continue;
+      if (is) {
+        this.#registeredAt.set(instance.name, timestamp(Date.now()));
+        this.#registered(instance.organ, url, instance.organ, instance.name);
+      } else {
+        this.#registeredAt.delete(instance.name);
+        void this.#running.then((registry) => registry?.forget(instance.name));
+      }
+    }
+  }
+
+  #registered(name: string, url: string, organ: string, instance: string): void {
+    this.#means.say({
+      type: 'service-registered',
+      organ,
+      instance,
+      message: `${name} is registered at ${url}`,
+      data: { name, url },
+    });
+  }
+
+  async close(): Promise<void> {
+    await (await this.#running)?.close();
+  }
+
+  /** The same object as long as nothing has changed. */
+  #view(): RegistryView {
+    const state = this.#means.state();
+    if (!state) return { status: 'Offline', organs: [] };
+    if (this.#shown?.state !== state) this.#shown = { state, view: this.#draw(state) };
+    return this.#shown.view;
+  }
+
+  #draw(state: SystemState): RegistryView {
+    const all = [...state.instances.values()];
+    return {
+      status: state.boot.phase === 'stopped' ? 'Offline' : aggregate(all.map((instance) => instance.health.level)),
+      organs: Object.values(state.config.organs).map((organ) => {
+        const instances = instanceNames(organ).flatMap((name) => state.instances.get(name) ?? []);
+        return this.#entry(organ.name, organ.category, instances);
+      }),
+    };
+  }
+
+  #entry(name: string, category: string | null, instances: readonly Instance[]): OrganEntry {
+    const entries = instances.map((instance) => ({
+      instance: instance.name,
+      url: isReachable(instance) ? this.#means.urlOf(instance.name) : null,
+      health: instance.health.level,
+    }));
+    const reachable = entries.find((entry) => entry.url !== null);
+    return {
+      name,
+      category,
+      health: worst(entries.map((entry) => entry.health)),
+      url: reachable?.url ?? null,
+      instances: entries,
+      registeredAt: (reachable && this.#registeredAt.get(reachable.instance)) ?? null,
+    };
+  }
+}
+
+const isReachable = (instance: Instance): boolean => instance.state.tag === 'ready';
+
+function worst(levels: readonly Health[]): Health {
+  for (const level of ['Critical', 'Degraded', 'Unknown'] as const) if (levels.includes(level)) return level;
+  return 'Healthy';
+}
+
+async function chooseFree(host: string, remembered: number | null): Promise<number> {
+  if (remembered !== null && (await isFree(remembered, host))) return remembered;
+  for (let port = FIRST_PORT; port < 65_536; port++) if (await isFree(port, host)) return port;
+  throw new Error(`no free port from ${FIRST_PORT} upwards for the registry`);
 }

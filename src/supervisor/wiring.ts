@@ -68,6 +68,7 @@ export class Wiring {
       state: () => this.#supervisor?.state ?? null,
       urlOf: (instance) => this.#endpoints.urlOf(instance),
       say: (event) => this.#supervisor?.say(event),
+      warn: (message) => this.#warn(message),
     });
     this.#lives = new Lives(
       () => this.#keeper!.channel,
@@ -206,9 +207,8 @@ export class Wiring {
     await this.#endpoints.assign(config, remembered.ports);
     this.#store.remember('ports', this.#endpoints.toRemember());
     if (config.registry) {
-      const port = await this.#registry.choosePort(config.registry, remembered.registryPort, this.#folder.root);
-      this.#store.remember('registry-port', port);
-      this.#registry.start(config.registry.host, port, (message) => this.#warn(message));
+      await this.#registry.start(config.registry, remembered.registryPort);
+      this.#store.remember('registry-port', this.#registry.port);
     }
   }
 

@@ -151,6 +151,9 @@ function up(draft: Draft, input: Extract<SystemInput, { type: 'up' }>): void {
 }
 
 function act(draft: Draft, verb: 'start' | 'stop' | 'restart', names: readonly string[]): void {
+  const { phase } = draft.system.boot;
+  // Whoever is on the way down starts nothing any more.
+  if (verb !== 'stop' && (phase === 'stopping' || phase === 'stopped')) return;
   switch (verb) {
     case 'start': {
       const organs = new Set(names.flatMap((name) => draft.system.instances.get(name)?.organ ?? []));

@@ -72,6 +72,7 @@ const happening = fc.record({
     'restart',
     'up',
     'stuck',
+    'down',
   ),
   pick: fc.nat(),
   code: fc.constantFrom(0, 0, 1, 7),
@@ -107,6 +108,10 @@ function happen(
       return;
     case 'up':
       if (world.state.boot.phase !== 'stopping' && world.state.boot.phase !== 'stopped') world.up();
+      return;
+    case 'down':
+      // Seldom, or most of the rest would happen to a system that is down.
+      if (pick % 10 === 0) world.send({ type: 'down', reason: 'in the middle' });
       return;
     case 'stuck':
       answer(world, pick, true);
@@ -158,7 +163,9 @@ function invariants(world: World): void {
     }
   }
   if (world.state.boot.phase === 'stopped') {
-    expect(new Set([...world.state.instances.values()].map((instance) => instance.state.tag))).toEqual(new Set(['stopped']));
+    expect(new Set([...world.state.instances.values()].map((instance) => instance.state.tag))).toEqual(
+      new Set(['stopped']),
+    );
   }
 }
 
