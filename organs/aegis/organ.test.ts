@@ -257,6 +257,16 @@ describe('under attack', () => {
     expect((await fail(organ, 'user99', '10.0.0.2')).status).toBe(401);
   });
 
+  test('a login that succeeds forgives the failures before it', async () => {
+    const { organ } = await start({ limits: { ...limits, perUser: 3 } });
+    await signUp(organ, 'thandi');
+    const right = { username: 'thandi', password: PASSWORD };
+    for (const _ of [1, 2]) {
+      for (const __ of [1, 2]) expect((await fail(organ, 'thandi', '127.0.0.1')).status).toBe(401);
+      expect((await organ.post('/auth/login', right)).status).toBe(200);
+    }
+  });
+
   test('logins that succeed are never limited, many at once neither', async () => {
     const { organ } = await start({ limits: { ...limits, perUser: 2, perAddress: 2 } });
     await signUp(organ, 'thandi');

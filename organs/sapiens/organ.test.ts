@@ -57,6 +57,18 @@ test('a learner passes a course, is promoted, and takes the next', async () => {
   });
 });
 
+test.each([
+  ['9', 'MATH-9', 40, 'passed'],
+  ['9', 'MATH-9', 39.9, 'failed'],
+  ['NQF5', 'CSC-NQF5', 50, 'passed'],
+  ['NQF5', 'CSC-NQF5', 49.9, 'failed'],
+])('in level %s, %s with %d %% is %s', async (level, course, mark, state) => {
+  const organ = await start();
+  const enrolment = await enrol(organ, await admit(organ, level), course);
+  const { body } = await organ.post(`/enrolments/${enrolment}/assessments`, { name: 'Exam', mark, weight: 100 });
+  expect(body).toMatchObject({ state, mark });
+});
+
 test('below the pass mark a course is failed, and may be taken again', async () => {
   const organ = await start();
   const learner = await admit(organ, '9');
@@ -95,6 +107,8 @@ test('enrolments go to the least busy active agent of the subject', async () => 
   await enrol(organ, await admit(organ, '4'), 'MATH-4');
   expect(await load()).toEqual([3, 2]);
   await patch('mathematics-primary', false);
+  const { body } = await organ.get('/statistics');
+  expect(body.agents).toBe((await organ.get('/agents')).body.length - 2);
   const refused = await organ.post('/enrolments', { learner: await admit(organ, '4'), course: 'MATH-4' });
   expect(refused.body.message).toMatch(/no academic agent for Mathematics/);
 });

@@ -83,6 +83,8 @@ test('a declared plan alone counts until it is withdrawn', async () => {
   const declared = await organ.request('/plan', put({ organs: [{ name: 'aegis', category: 'Security-Compliance' }] }));
   expect(declared.body.organs).toEqual([{ name: 'aegis', category: 'Security-Compliance', source: 'declared' }]);
   expect((await organ.get('/differences')).body).toMatchObject({ missing: ['aegis'], unplanned: ['elara'] });
+  const again = await organ.request('/plan', put({ organs: [{ name: 'mint', category: 'Financial-Services' }] }));
+  expect(again.body.organs.map(({ name }: { name: string }) => name)).toEqual(['mint']);
   await organ.request('/plan', { method: 'DELETE' });
   expect((await organ.get('/differences')).body).toMatchObject({ missing: [], unplanned: [] });
 });
