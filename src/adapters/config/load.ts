@@ -125,6 +125,8 @@ function canonical(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   const map = value as Record<string, unknown>;
+  // Of a command only what is executed counts, not how it was written.
+  if ('argv' in map) return canonical(map.argv);
   const entries = Object.keys(map)
     .sort()
     .map((key) => `${JSON.stringify(key)}:${canonical(map[key])}`);

@@ -1,6 +1,6 @@
 /** One YAML file: read within the caps, parsed with positions kept, and the positions turned into lines and columns. */
 import { readFileSync, statSync } from 'node:fs';
-import { Composer, type Document, Lexer, Parser } from 'yaml';
+import { Composer, type Document, isScalar, Lexer, Parser } from 'yaml';
 import type { Problem } from '../../core/config/problem.ts';
 
 export const MAX_BYTES = 1024 * 1024;
@@ -34,7 +34,7 @@ export function readText(file: string, what: string): { readonly text: string } 
   }
 }
 
-/** Parses one file's text. The first few syntax errors are reported: the rest usually follow from them. */
+/** Parses one file's text. Of syntax errors only the first is told: the others mostly follow from it. */
 export function parseSource(file: string, label: string, text: string): Source | readonly Problem[] {
   const at = { text, label };
   const parser = new Parser();
@@ -47,21 +47,20 @@ export function parseSource(file: string, label: string, text: string): Source |
   for (const token of parser.end()) tokens.push(token);
   const composer = new Composer({ uniqueKeys: false, merge: false, prettyErrors: false, logLevel: 'silent' });
   const [doc, second] = composer.compose(tokens, true, text.length);
-  if (!doc || doc.contents === null || (second === undefined && doc.errors.length === 0 && text.trim() === '')) {
-    if (!doc || doc.errors.length === 0)
-      return [problemOf(label, 'the file is empty', 'write the organs that it starts:', EXAMPLE)];
+  const [error] = [...doc!.errors, ...doc!.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
+  if (error) return [problemAt(at, error.pos, syntaxMessage(error.message), syntaxHint(error))];
+  if (second) {
+    const start = second.range[0];
+    return [problemAt(at, [start, start + 3], 'a second document starts here; the file holds one')];
   }
-  const errors = [...doc!.errors, ...doc!.warnings].map((error) =>
-    problemAt(at, error.pos, syntaxMessage(error.message), syntaxHint(error.code)),
-  );
-  if (second)
-    errors.push(
-      problemAt(at, [second.range[0], second.range[0] + 3], 'a second document starts here; the file holds one'),
-    );
-  const byLine = new Map(errors.toReversed().map((error) => [error.line, error]));
-  return errors.length > 0
-    ? [...byLine.values()].toReversed().slice(0, 10)
-    : { file, label, text, doc: doc! as Document.Parsed };
+  if (isEmpty(doc!.contents))
+    return [problemOf(label, 'the file is empty', 'write the organs that it starts:', EXAMPLE)];
+  return { file, label, text, doc: doc! as Document.Parsed };
+}
+
+/** Nothing but comments: the composer makes a null of it, written with no character. */
+function isEmpty(contents: Document['contents']): boolean {
+  return contents === null || (isScalar(contents) && contents.value === null && !contents.source);
 }
 
 export const tooDeep = `nested more than ${MAX_DEPTH} levels deep`;
@@ -73,9 +72,10 @@ export const EXAMPLE = [
 
 const syntaxMessage = (message: string) => message.charAt(0).toLowerCase() + message.slice(1);
 
-function syntaxHint(code: string): string | null {
+function syntaxHint({ code, message }: { code: string; message: string }): string | null {
   if (code === 'TAB_AS_INDENT') return 'indent with spaces';
   if (code === 'BAD_INDENT') return 'keys of one map start in the same column';
+  if (/flow-(map|seq)-start/.test(message)) return 'put text that holds { } or [ ] in quotes';
   return null;
 }
 

@@ -458,7 +458,7 @@ export const fileSchema = map(
         oneOrMore(text('a command or a URL').min(1, 'a command or a URL'), 'a command or a URL, or a list of them'),
         {
           error: (issue) =>
-            issue.code === 'unrecognized_keys' ? EVENT_TYPES.join(' ') : 'a map of events and commands',
+            (issue.code as string) === 'unrecognized_keys' ? EVENT_TYPES.join(' ') : 'a map of events and commands',
         },
       )
       .optional()
