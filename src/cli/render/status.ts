@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { ChalkInstance } from 'chalk';
 import type { Health, InstanceState, InstanceStatus, StatusDocument, SystemStatus } from '../../core/status.ts';
 import type { Column } from './table.ts';
@@ -12,14 +13,15 @@ export interface StatusStyle {
 
 /** The whole answer: a line about the system, then the table. */
 export function renderStatus(document: StatusDocument, how: StatusStyle, by: 'category' | null = null): string {
-  const lines = [headline(document, how.style), ''];
+  const lines = [headline(document, how), ''];
   if (document.organs.length === 0) lines.push('No organs.');
   else if (by === 'category') lines.push(...categories(document.organs, how));
   else lines.push(...organTable(document.organs, how));
   return `${lines.join('\n')}\n`;
 }
 
-function headline({ system, organs }: StatusDocument, style: ChalkInstance): string {
+/** The processes' pids go first when the terminal is narrow. */
+function headline({ system, organs }: StatusDocument, { style, columns }: StatusStyle): string {
   const parts = [
     `${style.bold(system.name)}  ${paintStatus(style, system.status)}`,
     system.phase,
@@ -29,7 +31,9 @@ function headline({ system, organs }: StatusDocument, style: ChalkInstance): str
     system.pid === null ? null : `supervisor ${system.pid}`,
     system.keeperPid === null ? null : `keeper ${system.keeperPid}`,
   ];
-  return parts.filter((part) => part !== null).join(' · ');
+  const said = parts.filter((part) => part !== null);
+  while (said.length > 3 && stripVTControlCharacters(said.join(' · ')).length > columns) said.pop();
+  return said.join(' · ');
 }
 
 /** `6 organs: 5 Healthy, 1 Critical`, by instance. */
@@ -49,34 +53,39 @@ function categories(organs: readonly InstanceStatus[], how: StatusStyle): string
   ]);
 }
 
+/** One row per instance. Reasons have a column where all of them fit; on a narrower terminal they stand in full below. */
 export function organTable(organs: readonly InstanceStatus[], { style, columns: width }: StatusStyle): string[] {
   const columns: Column<InstanceStatus>[] = [
     { title: 'ORGAN', cell: (row) => row.instance },
-    { title: 'CATEGORY', cell: (row) => row.category ?? '', drop: 7 },
+    { title: 'CATEGORY', cell: (row) => row.category ?? '', drop: 6 },
     { title: 'STATE', cell: (row) => row.state, paint: (text, row) => paintState(style, row.state, text) },
     { title: 'HEALTH', cell: (row) => row.health, paint: (text, row) => paintHealth(style, row.health, text) },
     { title: 'PID', cell: (row) => row.pid?.toString() ?? '', align: 'right' },
     { title: 'UP', cell: (row) => (row.uptimeMs === null ? '' : age(row.uptimeMs)), align: 'right' },
-    { title: 'RESTARTS', cell: (row) => String(row.restarts), align: 'right', drop: 3 },
-    { title: 'ERRORS', cell: (row) => String(row.errors), align: 'right', drop: 5 },
-    {
-      title: 'CPU',
-      cell: (row) => (row.cpuPercent === null ? '' : `${row.cpuPercent.toFixed(1)}%`),
-      align: 'right',
-      drop: 4,
-    },
-    { title: 'MEMORY', cell: (row) => (row.rssBytes === null ? '' : bytes(row.rssBytes)), align: 'right', drop: 4 },
-    {
-      title: 'CHECK',
-      cell: (row) => (row.latencyMs === null ? '' : `${row.latencyMs.toFixed(1)}ms`),
-      align: 'right',
-      drop: 6,
-    },
-    { title: 'URL', cell: address, drop: 2 },
-    { title: 'REASON', cell: (row) => oneLine(row.reason ?? ''), shrinkTo: 12, drop: 1 },
+    { title: 'RESTARTS', cell: (row) => String(row.restarts), align: 'right', drop: 2 },
+    { title: 'ERRORS', cell: (row) => String(row.errors), align: 'right', drop: 4 },
+    { title: 'CPU', cell: cpu, align: 'right', drop: 3 },
+    { title: 'MEMORY', cell: (row) => (row.rssBytes === null ? '' : bytes(row.rssBytes)), align: 'right', drop: 3 },
+    { title: 'CHECK', cell: latency, align: 'right', drop: 5 },
+    { title: 'URL', cell: address, drop: 1 },
   ];
-  return table(columns, organs, width);
+  const reasons = organs
+    .filter(({ reason }) => reason)
+    .map(({ instance, reason }) => `${instance}: ${oneLine(reason!)}`);
+  const withReasons = table([...columns, { title: 'REASON', cell: (row) => oneLine(row.reason ?? '') }], organs, width);
+  if (withReasons !== null) return withReasons;
+  const fitting =
+    table(columns, organs, width) ??
+    table(
+      columns.filter(({ drop }) => !drop),
+      organs,
+      Number.POSITIVE_INFINITY,
+    );
+  return [...(fitting ?? []), ...(reasons.length > 0 ? ['', ...reasons] : [])];
 }
+
+const cpu = (row: InstanceStatus): string => (row.cpuPercent === null ? '' : `${row.cpuPercent.toFixed(1)}%`);
+const latency = (row: InstanceStatus): string => (row.latencyMs === null ? '' : `${row.latencyMs.toFixed(1)}ms`);
 
 /** Its URL, else its ports. */
 function address(row: InstanceStatus): string {

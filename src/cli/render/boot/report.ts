@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { SystemEvent } from '../../../core/events.ts';
 import type { Output } from '../../command.ts';
 import { asList, asNumber, asObject, asText, asTexts, indent, list, oneLine } from '../text.ts';
@@ -82,6 +83,6 @@ function outputOf(name: string, lastLines: readonly string[], dim: (text: string
 
 /** An organ's line, harmless and with its indentation. */
 function oneLineKeepingIndent(line: string): string {
-  const lead = /^[ \t]*/.exec(line)?.[0].replaceAll('\t', '  ') ?? '';
+  const lead = /^[ \t]*/.exec(stripVTControlCharacters(line))?.[0].replaceAll('\t', '  ') ?? '';
   return `${lead}${oneLine(line)}` || ' ';
 }
