@@ -28,7 +28,7 @@ const MIGRATIONS: readonly string[] = [
   );
   create table health_latest (
     instance text primary key, health text, checked_at text, latency_ms real, message text
-  );
+  ) without rowid;
 
   create table health_log (instance text, health text, checked_at text, latency_ms real, message text);
   create table event (

@@ -3,7 +3,9 @@ import Database from 'better-sqlite3';
 import type { SystemEvent } from '../../core/events.ts';
 import type { Exit, Health, InstanceState, InstanceStatus } from '../../core/status.ts';
 import { queryEvents } from './history.ts';
+import { SCHEMA_VERSION } from './migrations.ts';
 import type { BootRow, EventFilter } from './rows.ts';
+import { readDurable } from './salvage.ts';
 import { describe, troubleOf } from './trouble.ts';
 
 /** How long a command waits for another's lock; it has nothing else to do. */
@@ -21,7 +23,13 @@ export function openReadOnly(folder: { readonly database: string }): Reading {
   const path = folder.database;
   if (!statSync(path, { throwIfNoEntry: false })?.size) return { kind: 'none', why: `there is no database at ${path}` };
   try {
-    return { kind: 'open', reader: new Reader(connect(path)) };
+    const db = connect(path);
+    if ((db.pragma('user_version', { simple: true }) as number) <= SCHEMA_VERSION)
+      return { kind: 'open', reader: new Reader(db) };
+    const writer = readDurable(db).writtenBy;
+    db.close();
+    const why = `the database ${path} was written by ${writer ? `azora ${writer}` : 'a newer azora'}; read it with that`;
+    return { kind: 'unreadable', why };
   } catch (error) {
     if (troubleOf(error) === 'bug' && !(error instanceof Database.SqliteError)) throw error;
     return { kind: 'unreadable', why: `the database ${path} cannot be read: ${describe(error)}` };

@@ -189,30 +189,45 @@ export class Recorder {
       this.#say(`is damaged (${describe(error)}) and cannot be moved (${aside.why})`);
       return this.#tryLater();
     }
-    this.#say(
-      `is damaged (${describe(error)}); it is kept as ${aside.path}, and a new one is begun with what memory knows`,
-    );
-    return this.#reopen() ? this.#secondTry() : this.#tryLater();
+    const what = `is damaged (${describe(error)}); it is kept as ${aside.path}, and a new one is begun with what memory knows`;
+    const refused = this.#reopen() ? this.#writeAgain() : null;
+    if (refused) return this.#mended(what, refused);
+    this.#say(what);
+    return this.#tryLater();
   }
 
   #makeRoom(error: unknown): boolean {
-    this.#say(`has no space left on its disk (${describe(error)})`);
-    if (!dropBallast(this.#ballast)) return this.#tryLater();
-    try {
-      if (this.#db) deleteSomeHistory(this.#db);
-    } catch {
-      // Still no room; the write that follows tells.
+    const what = `has no space left on its disk (${describe(error)})`;
+    if (this.#db && dropBallast(this.#ballast)) {
+      try {
+        deleteSomeHistory(this.#db);
+      } catch {
+        // Still no room; the write that follows tells.
+      }
+      const refused = this.#writeAgain();
+      if (refused)
+        return this.#mended(`${what}; a reserve and the oldest history made room for once. Free some space`, refused);
     }
-    return this.#secondTry();
+    this.#say(what);
+    return this.#tryLater();
   }
 
-  #secondTry(): boolean {
+  /** After a repair; null when it did not help. */
+  #writeAgain(): readonly string[] | null {
     try {
-      return this.#onWritten(this.#write(false));
+      return this.#write(false);
     } catch (error) {
-      this.#say(`cannot be written (${describe(error)})`);
-      return this.#tryLater();
+      if (troubleOf(error) === 'bug') throw error;
+      return null;
     }
+  }
+
+  /** One sentence, and no trouble left that would have to end. */
+  #mended(what: string, refused: readonly string[]): true {
+    const alreadySaid = this.#troubleSaid;
+    this.#onWritten(refused);
+    if (!alreadySaid) this.#options.onTrouble?.(`${this.#path} ${what}.`);
+    return true;
   }
 
   #say(what: string): void {

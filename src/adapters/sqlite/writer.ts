@@ -22,7 +22,10 @@ export class Writer {
       instance: prepare('insert or replace into instance values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
       removeInstance: prepare('delete from instance where instance = ?'),
       keepHealth: prepare('delete from health_latest where instance not in (select instance from instance)'),
-      health: prepare('insert or replace into health_latest values (?, ?, ?, ?, ?)'),
+      health: prepare(
+        `insert into health_latest values (?, ?, ?, ?, ?) on conflict do update set health = excluded.health,
+         checked_at = excluded.checked_at, latency_ms = excluded.latency_ms, message = excluded.message`,
+      ),
       desired: prepare('insert or replace into desired_state values (?, ?)'),
       clearDesired: prepare('delete from desired_state where organ = ?'),
       fact: prepare('insert or replace into fact values (?, ?)'),
