@@ -53,7 +53,7 @@ export async function bringDown(
   keeper?.channel.destroy();
   if (context.global.progress === 'quiet' || context.global.progress === 'json') return;
   const took = humanDuration(performance.now() - startedAt);
-  context.stderr.write(`${context.stderr.style.green('down')}: ${count(stopped, 'process')} stopped in ${took}\n`);
+  context.stderr.write(`${context.stderr.style.green('down')}: ${count(stopped, 'instance')} stopped in ${took}\n`);
 }
 
 async function downOnce(
