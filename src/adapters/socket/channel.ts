@@ -48,6 +48,9 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
   readonly #options: ChannelOptions<Local, Heard>;
   readonly #pending = new Map<number, Pending>();
   #chunks: Buffer[] = [];
+  /** Complete frames that have not been handled yet, because an answer before them is. */
+  readonly #lines: Buffer[] = [];
+  #resting = false;
   #buffered = 0;
   #nextId = 1;
   #closed: Error | null | undefined;
@@ -122,7 +125,7 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
       this.#chunks = [];
       this.#buffered = 0;
       start = end + 1;
-      if (line.length > 0) this.#onLine(line);
+      if (line.length > 0) this.#lines.push(line);
     }
     if (start < chunk.length) {
       const rest = chunk.subarray(start);
@@ -132,15 +135,31 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
         this.#socket.destroy(new Error(`a frame of more than ${MAX_FRAME_BYTES} bytes`));
       }
     }
+    if (!this.#resting) this.#handleLines();
   }
 
-  #onLine(line: Buffer): void {
+  /**
+   * In the order in which they were sent, to the end: what follows from an answer happens in promises, which have to settle
+   * before the next frame, or a notice that was sent after the answer would overtake it.
+   */
+  #handleLines(): void {
+    this.#resting = false;
+    for (let line = this.#lines.shift(); line; line = this.#lines.shift()) {
+      if (!this.#onLine(line) || this.closed) continue;
+      this.#resting = true;
+      setImmediate(() => this.#handleLines());
+      return;
+    }
+  }
+
+  /** True when it was the answer to a request. */
+  #onLine(line: Buffer): boolean {
     let frame: Frame;
     try {
       frame = JSON.parse(line.toString('utf8')) as Frame;
     } catch (cause) {
       this.#socket.destroy(new Error('a frame that is not JSON', { cause }));
-      return;
+      return false;
     }
     if ('notice' in frame) {
       this.#options.notices[frame.notice]?.(frame.params as Heard[string]);
@@ -148,12 +167,14 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
       void this.#answer(frame.id, frame.method, frame.params);
     } else {
       const pending = this.#pending.get(frame.id);
-      if (!pending) return; // its deadline has passed
+      if (!pending) return false; // its deadline has passed
       this.#pending.delete(frame.id);
       if (pending.timer) clearTimeout(pending.timer);
       if ('error' in frame) pending.reject(new FailureError(frame.error));
       else pending.resolve(frame.result);
+      return true;
     }
+    return false;
   }
 
   async #answer(id: number, method: string, params: unknown): Promise<void> {
@@ -182,6 +203,7 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
   #onClose(reason: Error | null): void {
     if (this.#closed !== undefined) return;
     this.#closed = reason;
+    this.#handleLines(); // what came before the end
     for (const [, pending] of this.#pending) {
       if (pending.timer) clearTimeout(pending.timer);
       pending.reject(lost('a request', reason));
