@@ -34,7 +34,7 @@ describe('organs start in the order of their dependencies', () => {
     expect(whole).toMatchObject({ phase: 'ready', status: 'Operational' });
     expect(organs.map(({ state, health }) => `${state} ${health}`)).toEqual(new Array(4).fill('ready Healthy'));
     await system.expect(0, ['down']);
-    expect(system.processes()).toEqual([]);
+    await system.expectNothingLeft();
   });
 
   test('a rhombus, step by step: each starts the moment its own conditions hold, and not before', async () => {
@@ -159,7 +159,7 @@ describe('organs start in the order of their dependencies', () => {
       there.map(([, name]) => [name, 'Healthy']),
     );
     await system.expect(0, ['down']);
-    expect(system.processes()).toEqual([]);
+    await system.expectNothingLeft();
     context.annotate?.(`ran ${there.map(([, name]) => name).join(', ')}`);
   });
 });
@@ -313,7 +313,7 @@ describe('what goes wrong is named', () => {
     const { stderr } = await system.expect(2, ['up', '-d']);
     expect(stderr).toMatch(/a -> b -> c -> a|b -> c -> a -> b|c -> a -> b -> c/);
     expect(existsSync(system.path('started'))).toBe(false);
-    expect(system.processes()).toEqual([]);
+    await system.expectNothingLeft();
   });
 
   test.each([

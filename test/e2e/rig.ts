@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { onTestFailed } from 'vitest';
+import { onTestFailed, onTestFinished } from 'vitest';
 import { type StateFolder, stateFolder } from '../../src/adapters/state-folder.ts';
 import type { SystemEvent } from '../../src/core/events.ts';
 import type { InstanceStatus, StatusDocument } from '../../src/core/status.ts';
@@ -74,6 +74,7 @@ export class System implements AsyncDisposable {
   readonly #env: NodeJS.ProcessEnv;
   readonly #commands: Running[] = [];
   #watch: Watch | undefined;
+  #end: Promise<void> | undefined;
   #story = '';
 
   constructor({ yaml, files = {}, env = {} }: SystemOptions) {
@@ -87,6 +88,8 @@ export class System implements AsyncDisposable {
     for (const [path, text] of Object.entries(files)) this.write(path, text);
     try {
       onTestFailed(() => console.error(this.#story));
+      // A test that runs out of time never gets to the end of its block.
+      onTestFinished(() => this[Symbol.asyncDispose]());
     } catch {
       // Not within a test (a beforeAll, say): its own error has to do.
     }
@@ -176,6 +179,20 @@ export class System implements AsyncDisposable {
     return processesWith(this.mark);
   }
 
+  /**
+   * Fails unless nothing of the system is left, as must be once `down` has returned. Only its daemons, which have already closed
+   * their sockets by then, are given a moment to end.
+   */
+  async expectNothingLeft(): Promise<void> {
+    const organs = this.processes().filter(({ command }) => !/^azora (keeper|supervisor)\b/.test(command));
+    if (organs.length > 0) throw new Error(`left: ${list(organs)}`);
+    const deadline = performance.now() + 2_000;
+    for (let left = this.processes(); left.length > 0; left = this.processes()) {
+      if (performance.now() > deadline) throw new Error(`left: ${list(left)}${this.daemonLogs()}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
   isAlive(pid: number): boolean {
     return isAlive(pid);
   }
@@ -188,7 +205,12 @@ export class System implements AsyncDisposable {
   /**
    * Ends the system, by its own means first; then whatever still carries its mark is killed, and having had to is an error.
    */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#end ??= this.#dispose();
+    return this.#end;
+  }
+
+  async #dispose(): Promise<void> {
     const complaints: string[] = [];
     if (this.processes().length > 0 || existsSync(this.state.bootDocument)) {
       const down = await this.run(['down', '--force'], { timeoutMs: 20_000 }).catch((error: Error) => error);
@@ -201,7 +223,7 @@ export class System implements AsyncDisposable {
     this.#story = this.#tellStory();
     const left = await killAllWith(this.mark);
     if (left.length > 0) {
-      complaints.push(`left after \`down --force\`: ${left.map(({ pid, command }) => `${pid} ${command}`).join(', ')}`);
+      complaints.push(`left after \`down --force\`: ${list(left)}`);
     }
     await Promise.all(this.#commands.map((command) => command.exit.catch(() => null)));
     this.puppets.close();
@@ -243,6 +265,9 @@ export class System implements AsyncDisposable {
     return `${section('azora.yaml', this.path('azora.yaml'))}${commands}${this.daemonLogs()}`;
   }
 }
+
+const list = (found: readonly ProcessFound[]): string =>
+  found.map(({ pid, command }) => `${pid} ${command}`).join(', ');
 
 /** What azora is started with: this process's environment without what belongs to the tests or to an azora around them. */
 function outerEnvironment(): NodeJS.ProcessEnv {

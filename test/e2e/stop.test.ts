@@ -17,7 +17,7 @@ describe('down', () => {
     ] as const) {
       expect(history.first(needing, 'organ-stopped').id).toBeLessThan(history.first(needed, 'organ-stopping').id);
     }
-    expect(system.processes()).toEqual([]);
+    await system.expectNothingLeft();
   });
 
   test('five that ignore SIGTERM are stopped together, not one after the other', async () => {
@@ -36,7 +36,7 @@ describe('down', () => {
     const lastStopping = Math.max(...others.map((name) => history.first(name, 'organ-stopping').id));
     const firstGone = Math.min(...others.map((name) => history.first(name, 'organ-exited', 'organ-stopped').id));
     expect(lastStopping).toBeLessThan(firstGone);
-    expect(system.processes()).toEqual([]);
+    await system.expectNothingLeft();
   });
 
   test('whole trees: sessions of their own, double forks, emptied environments, deaf ones', async () => {
@@ -57,7 +57,7 @@ describe('down', () => {
     expect(pids.every((pid) => system.isAlive(pid))).toBe(true);
     await system.expect(0, ['down']);
     expect(pids.filter((pid) => system.isAlive(pid))).toEqual([]);
-    expect(system.processes()).toEqual([]);
+    await system.expectNothingLeft();
   });
 
   test('one that is paused by SIGSTOP is woken to end', async () => {
@@ -67,7 +67,7 @@ describe('down', () => {
     process.kill(pid!, 'SIGSTOP');
     const { durationMs } = await system.expect(0, ['down']);
     expect(durationMs).toBeLessThan(10_000);
-    expect(system.processes()).toEqual([]);
+    await system.expectNothingLeft();
   });
 
   test('--force waits for nobody, and -t for as long as it says', async () => {
@@ -80,7 +80,7 @@ describe('down', () => {
       await system.expect(0, ['up', '-d']);
       const { durationMs } = await system.expect(0, args);
       expect(durationMs).toBeLessThan(20_000);
-      expect(system.processes()).toEqual([]);
+      await system.expectNothingLeft();
     }
   });
 
@@ -100,7 +100,7 @@ describe('down', () => {
     await system.waitFor(({ organs }) => organs[0]?.state === 'starting');
     await system.expect(0, ['down']);
     expect((await up.finished()).code).not.toBe(0);
-    expect(system.processes()).toEqual([]);
+    await system.expectNothingLeft();
   });
 });
 
@@ -114,7 +114,7 @@ describe('a foreground up', () => {
     await system.waitForEvent(({ type }) => type === 'system-ready');
     up.signal(signal);
     expect(await up.finished()).toMatchObject({ code });
-    await expect.poll(() => system.processes(), { timeout: 3000 }).toEqual([]);
+    await system.expectNothingLeft();
   });
 
   test('says whom it waits for; a second signal kills now', async () => {
@@ -128,6 +128,6 @@ describe('a foreground up', () => {
     up.signal('SIGINT');
     const { code } = await up.finished(20_000);
     expect(code).toBe(130);
-    await expect.poll(() => system.processes(), { timeout: 3000 }).toEqual([]);
+    await system.expectNothingLeft();
   });
 });

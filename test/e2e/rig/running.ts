@@ -55,7 +55,7 @@ export class Running {
   }
 
   /** How it ended, within `timeoutMs`; else it fails and shows what was said. */
-  finished(timeoutMs = 60_000): Promise<Finished> {
+  finished(timeoutMs = 40_000): Promise<Finished> {
     return within(timeoutMs, this.exit, () => `\`${this.#command}\` has not ended.${this.said()}`);
   }
 
