@@ -96,7 +96,16 @@ export interface KeeperInfo {
 /** What the keeper answers. */
 export type KeeperMethods = {
   /** First request on each connection. A second `supervisor` takes the first one's place. */
-  hello: { params: { protocol: number; version: string; role: 'supervisor' | 'client' }; result: KeeperInfo };
+  hello: {
+    params: {
+      protocol: number;
+      version: string;
+      role: 'supervisor' | 'client';
+      /** The supervisor's own: one that the keeper did not start itself must never be signalled either. */
+      pid?: number;
+    };
+    result: KeeperInfo;
+  };
   /** Every life that runs, and every exit that has not been forgotten. */
   lives: { params: null; result: readonly Life[] };
   spawn: { params: SpawnRequest; result: SpawnResult };

@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** How azora starts itself again: as supervisor, as keeper. */
+
+/** A log of a daemon's own troubles is put aside (`.old`) at its next start beyond this. */
+const LOG_MAX_BYTES = 1024 * 1024;
+
+/** SIGUSR1 would open the inspector's port in a daemon. */
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'] as const;
+
+/**
+ * The argv that runs azora with `args`: this very executable and, unless the program is inside it (single binary), the program
+ * file: src/main.ts in a checkout, the built main.js in a package. Never `fork`, which a single binary does not know.
+ */
+export function selfCommand(args: readonly string[]): [string, ...string[]] {
+  return process.getBuiltinModule('node:sea').isSea()
+    ? [process.execPath, ...args]
+    : [process.execPath, ...NODE_FLAGS, mainFile(), ...args];
+}
+
+function mainFile(): string {
+  for (const name of ['../main.ts', '../main.js']) {
+    const path = fileURLToPath(new URL(name, import.meta.url));
+    if (existsSync(path)) return path;
+  }
+  return fileURLToPath(import.meta.url); // bundled into one file: that file is the program
+}
+
+/** Opens a daemon's log for appending. What it writes there is meant for the post-mortem, not for users' eyes. */
+export function openDaemonLog(path: string): number {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LOG_MAX_BYTES) renameSync(path, `${path}.old`);
+  return openSync(path, 'a', 0o600);
+}
+
+/**
+ * The environment for azora's own daemons: this process's. NODE_COMPILE_CACHE stays (daemons start faster by it, and
+ * AZORA_UNSET says to keep it from organs); a channel to whoever started this process is nobody else's.
+ */
+export function daemonEnvironment(): Record<string, string> {
+  const { NODE_CHANNEL_FD: _fd, NODE_CHANNEL_SERIALIZATION_MODE: _mode, ...rest } = process.env;
+  return rest as Record<string, string>;
+}
+
+export interface Daemon {
+  readonly pid: number;
+  /** Resolves if it ends while this process still lives. Keeps no process from ending. */
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+}
+
+export interface DaemonOptions {
+  /** `/` unless said otherwise, so that no folder is kept from being unmounted. Paths in `args` must be absolute. */
+  readonly cwd?: string;
+  /** Receives stderr, so that a crash leaves its stack: run/keeper.log, run/supervisor.log. */
+  readonly log: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Starts azora with `args` in a session of its own, tied to no terminal and not to the life of this process. Rejects when the
+ * machine cannot start it.
+ */
+export async function startDaemon(args: readonly string[], options: DaemonOptions): Promise<Daemon> {
+  const [file, ...rest] = selfCommand(args);
+  const log = openDaemonLog(options.log);
+  try {
+    const child = spawn(file, rest, {
+      cwd: options.cwd ?? '/',
+      env: options.env ?? daemonEnvironment(),
+      detached: true,
+      stdio: ['ignore', 'ignore', log],
+    });
+    const ended: Daemon['ended'] = new Promise((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', (cause) => reject(new Error(`cannot start ${file}`, { cause })));
+    });
+    child.unref();
+    return { pid: child.pid!, ended };
+  } finally {
+    closeSync(log);
+  }
+}

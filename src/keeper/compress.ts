@@ -1,0 +1,59 @@
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import type { LogLimits } from '../core/config/model.ts';
+
+/** Compresses rotated logs, one at a time and streaming, beside the work that must not wait. */
+export class Compressor {
+  readonly #queue: { path: string; format: 'zstd' | 'gzip' }[] = [];
+  readonly #report: (message: string) => void;
+  #busy = false;
+
+  constructor(report: (message: string) => void) {
+    this.#report = report;
+  }
+
+  add(path: string, format: LogLimits['compress']): void {
+    if (format === 'none' || this.#queue.some((task) => task.path === path)) return;
+    this.#queue.push({ path, format });
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    for (let task = this.#queue.shift(); task; task = this.#queue.shift()) {
+      try {
+        await compress(task.path, task.format);
+      } catch (error) {
+        // The uncompressed file stays and is as good.
+        this.#report(`cannot compress ${task.path}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    this.#busy = false;
+  }
+}
+
+/** Under its final name there is only ever the whole of it; the original goes last. */
+async function compress(path: string, format: 'zstd' | 'gzip'): Promise<void> {
+  if (!existsSync(path)) return; // dropped by max_files meanwhile
+  const target = path + (format === 'zstd' ? '.zst' : '.gz');
+  const temporary = `${target}.tmp`;
+  try {
+    const { createGzip, createZstdCompress } = await import('node:zlib');
+    await pipeline(
+      createReadStream(path, { highWaterMark: 256 * 1024 }),
+      format === 'zstd' ? createZstdCompress() : createGzip(),
+      createWriteStream(temporary, { mode: 0o600 }),
+    );
+    const file = await open(temporary, 'r+');
+    await file.datasync(); // or a power cut could leave neither the one nor the other
+    await file.close();
+    if (!existsSync(path)) return await rm(temporary, { force: true });
+    await rename(temporary, target);
+    await rm(path, { force: true });
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,183 @@
+import { closeSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { explainErrno, findCommand, type SpawnFailure, spawnFailure } from './command.ts';
+import { markFor } from './family.ts';
+import { startTimeOf } from './identity.ts';
+import type { InstanceOutput } from './output.ts';
+import type { Identity, SpawnRequest } from './protocol.ts';
+import { type OnReady, type ReadyPipe, watchDescriptor, watchLines, watchMessages } from './readiness.ts';
+import type { Spawner, SpawnOutcome } from './spawner.ts';
+
+/** Turns spawn requests into processes, in the order of their coming and in slices, so that the event loop keeps its turn. */
+
+export interface LaunchPorts {
+  readonly fifos: string;
+  readonly spawner: Spawner;
+  readonly outputOf: (request: SpawnRequest) => InstanceOutput;
+  /** The spawn is about to be tried; a failure follows through the returned value of `launch` alone. */
+  readonly onSpawning: (request: SpawnRequest) => void;
+  readonly onReady: (request: SpawnRequest, detail: string | null) => void;
+  /** Called in the very turn of the spawn, before the child's end can be heard of. */
+  readonly onSpawned: (request: SpawnRequest, identity: Identity, at: number) => void;
+  readonly onFailed: (request: SpawnRequest) => void;
+}
+
+export type Launched = ({ readonly ok: true; readonly at: number } & Identity) | SpawnFailure;
+
+interface Task {
+  readonly request: SpawnRequest;
+  readonly done: (result: Launched) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+export class Launcher {
+  readonly #ports: LaunchPorts;
+  #queue: Task[] = [];
+  #running = false;
+
+  constructor(ports: LaunchPorts) {
+    this.#ports = ports;
+  }
+
+  /** Every failure of the organ's or the machine's making is a value; a rejection is a bug. */
+  launch(request: SpawnRequest): Promise<Launched> {
+    return new Promise((done, fail) => {
+      this.#queue.push({ request, done, fail });
+      if (!this.#running) void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    await turn(); // whoever else asks in this turn shares the slice and the FIFOs' making
+    while (this.#queue.length > 0) {
+      const batch = this.#queue;
+      this.#queue = [];
+      const trouble = this.#makeFifos(batch);
+      await this.#inSlices(batch, async ({ request, done, fail }) => {
+        try {
+          done(trouble ?? (await this.#launch(request)));
+        } catch (error) {
+          fail(error);
+        }
+      });
+      await this.#inSlices(batch, ({ request }) => this.#ports.outputOf(request).settle());
+    }
+    this.#running = false;
+  }
+
+  async #inSlices(batch: readonly Task[], act: (task: Task) => void | Promise<void>): Promise<void> {
+    const { sliceMs } = this.#ports.spawner;
+    for (let end = performance.now() + sliceMs, i = 0; i < batch.length; i++) {
+      await act(batch[i]!);
+      if (performance.now() < end) continue;
+      await turn();
+      end = performance.now() + sliceMs;
+    }
+  }
+
+  #makeFifos(batch: readonly Task[]): SpawnFailure | null {
+    try {
+      mkdirSync(this.#ports.fifos, { recursive: true, mode: 0o700 }); // a logout may have swept it
+      const paths = batch.flatMap(({ request }) => [
+        ...this.#ports.outputOf(request).missingFifos(request.logs),
+        ...(request.readiness?.kind === 'fd' ? [this.#readyPath(request)] : []),
+      ]);
+      this.#ports.spawner.makeFifos([...new Set(paths)]);
+      return null;
+    } catch (error) {
+      return setupFailure(error);
+    }
+  }
+
+  #readyPath({ instance, generation }: SpawnRequest): string {
+    return join(this.#ports.fifos, `${instance}.${generation}.ready.fifo`);
+  }
+
+  async #launch(request: SpawnRequest): Promise<Launched> {
+    const { spawner } = this.#ports;
+    const found = findCommand(request.argv, request.cwd, request.env);
+    if (!found.ok) return found;
+    const unfit = nulByteIn(request);
+    if (unfit) return unfit;
+
+    const output = this.#ports.outputOf(request);
+    const onReady: OnReady = (detail) => this.#ports.onReady(request, detail);
+    let pipe: ReadyPipe | null = null;
+    let child: ReturnType<InstanceOutput['openChildSide']> | null = null;
+    let outcome: SpawnOutcome;
+    try {
+      output.open(request.logs);
+      output.drain(); // what a life before left behind is still that life's
+      const { readiness } = request;
+      if (readiness?.kind === 'fd') {
+        if (readiness.fd < 3 || readiness.fd > 255) {
+          return spawnFailure('other', 'EBADF', `readiness fd ${readiness.fd} is not between 3 and 255`);
+        }
+        pipe = watchDescriptor(this.#readyPath(request), onReady);
+      }
+      output.tap = readiness?.kind === 'log' ? watchLines(readiness.pattern, onReady) : null;
+      child = output.openChildSide(request.logs);
+      this.#ports.onSpawning(request);
+      outcome = await spawner.spawn({
+        file: found.file,
+        argv: found.argv,
+        cwd: request.cwd,
+        env: request.env,
+        stdout: child.stdout,
+        stderr: child.stderr,
+        extra: pipe && readiness?.kind === 'fd' ? { target: readiness.fd, source: pipe.childSide } : null,
+        onMessage: readiness?.kind === 'ipc' ? watchMessages(readiness.message, onReady) : null,
+        mark: markFor(request.cookie),
+      });
+    } catch (error) {
+      pipe?.cancel();
+      output.tap = null;
+      return setupFailure(error);
+    } finally {
+      child?.close();
+      if (pipe) closeSync(pipe.childSide);
+    }
+    if (outcome.pid === null) {
+      pipe?.cancel();
+      output.tap = null;
+      this.#ports.onFailed(request);
+      return explainErrno(outcome.code, found.file, sizeOf(request));
+    }
+    const at = Date.now();
+    const identity = { pid: outcome.pid, startTime: startTimeOf(outcome.pid) ?? '' };
+    this.#ports.onSpawned(request, identity, at);
+    output.startLife(at);
+    return { ok: true, at, ...identity };
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** What fails around the spawn: no descriptors left, run/ not writable. */
+function setupFailure(error: unknown): SpawnFailure {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'EUNKNOWN';
+  const again = code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM' || code === 'EAGAIN';
+  const why = error instanceof Error ? error.message : String(error);
+  return spawnFailure(again ? 'again' : 'other', code, `cannot prepare its output: ${why}`);
+}
+
+function nulByteIn({ argv, env }: SpawnRequest): SpawnFailure | null {
+  const bad =
+    argv.find((word) => word.includes('\0')) ?? Object.keys(env).find((name) => `${name}${env[name]}`.includes('\0'));
+  return bad === undefined
+    ? null
+    : spawnFailure(
+        'other',
+        'EINVAL',
+        `a NUL byte in its arguments or environment (${JSON.stringify(bad.slice(0, 40))})`,
+      );
+}
+
+/** As execve counts: strings, their ends, and a pointer each. */
+function sizeOf({ argv, env }: SpawnRequest): number {
+  let bytes = 0;
+  for (const word of argv) bytes += Buffer.byteLength(word) + 9;
+  for (const name in env) bytes += Buffer.byteLength(name) + Buffer.byteLength(env[name]!) + 10;
+  return bytes;
+}

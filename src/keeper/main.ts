@@ -1,0 +1,83 @@
+import { connect } from 'node:net';
+import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { loadLibc } from '../adapters/libc.ts';
+import { lockHolder, takeLock } from '../adapters/lock.ts';
+import { Channel } from '../adapters/socket/channel.ts';
+import { createStateFolder, type StateFolder, stateFolder } from '../adapters/state-folder.ts';
+import { ownVersion } from '../adapters/version.ts';
+import { EXIT, fail } from '../core/failures.ts';
+import { Keeper } from './keeper.ts';
+import type { KeeperMethods } from './protocol.ts';
+import { KEEPER_PROTOCOL } from './protocol.ts';
+
+/** A living keeper that does not answer for so long is not a reason to be quiet. */
+const ANSWER_MS = 5000;
+
+/**
+ * `azora __keeper --state-dir D`: runs the keeper of a state folder until the system is down. Quietly does nothing when one runs
+ * already. `--no-supervisor` leaves the supervisor to whoever calls (tests).
+ */
+export async function runKeeper(argv: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { 'state-dir': { type: 'string' }, 'no-supervisor': { type: 'boolean', default: false } },
+  });
+  const root = values['state-dir'] ?? fail('usage', '__keeper needs --state-dir');
+  const folder = stateFolder(root);
+  createStateFolder(folder);
+
+  const lock = takeLock(folder.keeperLock);
+  if (!lock) {
+    if (await answers(folder)) process.exit(EXIT.done);
+    report(`keeper ${lockHolder(folder.keeperLock)} holds ${folder.keeperLock} and does not answer`);
+    process.exit(EXIT.owned);
+  }
+
+  // A user's pattern (readiness by log line) must not hang everybody: patterns that backtrack too long are matched in linear time.
+  setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
+  process.title = 'azora keeper';
+  process.on('uncaughtException', (error) => report(`unexpected, going on: ${error.stack}`));
+  process.on('unhandledRejection', (error) =>
+    report(`unexpected, going on: ${error instanceof Error ? error.stack : String(error)}`),
+  );
+
+  const keeper = new Keeper(folder, loadLibc(), { startsSupervisor: !values['no-supervisor'], report });
+  process.on('SIGHUP', () => {});
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      // Whoever wants the system down asks the supervisor; organs must not lose their parent by the way.
+      if (keeper.isIdle()) keeper.end(false);
+      else report(`${signal} is not followed while organs run (azora down ends them)`);
+    });
+  }
+  await keeper.start();
+}
+
+const report = (message: string): void => {
+  process.stderr.write(`${new Date().toISOString()} keeper ${process.pid}: ${message}\n`);
+};
+
+async function answers(folder: StateFolder): Promise<boolean> {
+  const deadline = performance.now() + ANSWER_MS;
+  // It takes the lock before it listens: a refused connection may be a matter of milliseconds.
+  for (let pause = 5; performance.now() < deadline; pause = Math.min(pause * 2, 200)) {
+    const socket = connect(folder.keeperSocket);
+    const channel = new Channel<Record<never, never>, KeeperMethods, Record<never, never>, Record<never, never>>(
+      socket,
+      {
+        methods: {},
+        notices: {},
+      },
+    );
+    try {
+      await channel.request('hello', { protocol: KEEPER_PROTOCOL, version: ownVersion(), role: 'client' }, 2000);
+      return true;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, pause)); // asked again until the deadline
+    } finally {
+      channel.destroy();
+    }
+  }
+  return false;
+}

@@ -1,0 +1,119 @@
+import type { Family, Member, Root } from './family.ts';
+import { commandOf, HAS_PROC, lifeOf, shorten } from './identity.ts';
+import type { ProcessInfo } from './protocol.ts';
+
+/** Signals a life's whole tree and waits for its end. */
+
+export type Signal = NodeJS.Signals;
+
+/** Without news: how soon it is looked again, at first and at most. */
+const POLL_MS = { first: 2, most: 100 } as const;
+/** With a subreaper every end is news; this is only in case one was missed. */
+const CERTAIN_POLL_MS = 250;
+const KILL_POLL_MS = { first: 1, most: 20 } as const;
+
+export class Trees {
+  readonly #family: Family;
+  readonly #spared: () => number | null;
+  #waiting: (() => void)[] = [];
+
+  constructor(family: Family, spared: () => number | null) {
+    this.#family = family;
+    this.#spared = spared;
+  }
+
+  /** A child ended: who waits looks again. */
+  news(): void {
+    this.#family.invalidate();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  async list(root: Root): Promise<ProcessInfo[]> {
+    return (await this.#family.membersOf(root)).map(describe);
+  }
+
+  /** Signals each member once. Answers whom. */
+  async signal(root: Root, signal: Signal): Promise<ProcessInfo[]> {
+    const members = await this.#family.membersOf(root);
+    return members.filter((member) => this.send(member, signal)).map(describe);
+  }
+
+  /**
+   * SIGKILLs the tree until it is empty or `timeoutMs` have passed; answers who is left. Whole process groups at a time, which
+   * the kernel does in one step: a fork bomb cannot outrun it within its group.
+   */
+  async kill(root: Root, timeoutMs: number): Promise<ProcessInfo[]> {
+    const deadline = performance.now() + timeoutMs;
+    let pause: number = KILL_POLL_MS.first;
+    for (;;) {
+      const members = await this.#family.membersOf(root);
+      if (members.length === 0 && (await this.#isGone(root))) return [];
+      this.killAll(members, root);
+      if (performance.now() >= deadline) return (await this.#family.membersOf(root)).map(describe);
+      await this.#newsWithin(Math.min(pause, deadline - performance.now()));
+      pause = Math.min(pause * 2, KILL_POLL_MS.most);
+    }
+  }
+
+  /** A group is killed as one where it was made inside the tree: its number is the pid of one who belongs. */
+  killAll(members: readonly Member[], root: Root | null): void {
+    const own = new Set(members.map(({ pid }) => pid));
+    if (root) own.add(root.pid);
+    const done = new Set<number>();
+    for (const member of members) {
+      if (done.has(member.group)) continue;
+      // The living, verified member keeps the number from having become anybody else's.
+      if (own.has(member.group) && this.send(member, 'SIGKILL', true)) done.add(member.group);
+      else this.send(member, 'SIGKILL');
+    }
+  }
+
+  /** Resolves when the tree is empty, or with who is left after `timeoutMs`. */
+  async gone(root: Root, timeoutMs: number): Promise<ProcessInfo[]> {
+    const deadline = performance.now() + timeoutMs;
+    const certain = this.#family.isCertain(root);
+    let pause: number = certain ? CERTAIN_POLL_MS : POLL_MS.first;
+    for (;;) {
+      if (await this.#isGone(root)) return [];
+      const left = deadline - performance.now();
+      if (left <= 0) return this.list(root);
+      await this.#newsWithin(Math.min(pause, left));
+      if (!certain) pause = Math.min(pause * 2, POLL_MS.most);
+    }
+  }
+
+  /** Signals one process, or its group, if it is still that very process. */
+  send(member: Pick<Member, 'pid' | 'startTime' | 'group'>, signal: Signal, group = false): boolean {
+    const { pid } = member;
+    if (pid <= 1 || pid === process.pid || pid === this.#spared() || (group && member.group <= 1)) return false;
+    if (lifeOf(member) !== 'alive') return false;
+    try {
+      process.kill(group ? -member.group : pid, signal);
+      return true;
+    } catch {
+      return false; // it ended in this very moment, or is not ours to signal: then it is named among those left
+    }
+  }
+
+  /** A leader whose end was not published yet answers without a look at the machine. */
+  async #isGone(root: Root): Promise<boolean> {
+    return root.ended && (await this.#family.membersOf(root)).length === 0;
+  }
+
+  #newsWithin(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+const describe = (member: Member): ProcessInfo => ({
+  pid: member.pid,
+  command: HAS_PROC ? commandOf(member) : shorten(member.command ?? member.name),
+});
