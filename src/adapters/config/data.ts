@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { isAlias, isMap, isScalar, isSeq, type Pair, type Scalar, type YAMLMap } from 'yaml';
 import { interpolate, type Reference } from '../../core/config/interpolate.ts';
 import type { Path, Problem } from '../../core/config/problem.ts';
-import { lineOf, MAX_ALIASES, MAX_DEPTH, problemAt, type Range, type Source, tooDeep } from './source.ts';
+import { MAX_ALIASES, MAX_DEPTH, problemAt, type Range, type Source, tooDeep } from './source.ts';
 
 /** More than any honest file of 1 MiB holds; a bomb of aliases asks for billions. */
 const MAX_VALUES = 500_000;
@@ -43,8 +43,6 @@ class Walk {
   readonly #expanding = new Set<unknown>();
   #aliases = 0;
   #values = 0;
-  #counted = 0;
-  #line = 1;
 
   constructor(source: Source, folder: string, lookup: (name: string) => string | undefined) {
     this.#source = source;
@@ -99,7 +97,7 @@ class Walk {
       }
       const before = seen.get(name);
       if (before) {
-        const line = lineOf(this.#source.text, before[0]);
+        const line = this.#source.lines.lineOf(before[0]);
         this.#report(key, `duplicate key "${name}"`, `it is already on line ${line}`);
         continue;
       }
@@ -112,7 +110,7 @@ class Walk {
       const value = this.convert(pair.value, [...path, name], depth + 1);
       if (isExtension(name, path)) continue;
       if (path.length === 1 && path[0] === 'organs' && this.#expanding.size === 0)
-        this.organLines.set(name, this.#nextLine(range[0]));
+        this.organLines.set(name, this.#source.lines.lineOf(range[0]));
       map[name] = value;
     }
     for (const source of merged) {
@@ -162,21 +160,11 @@ class Walk {
   }
 
   #warnUnset(node: Scalar, name: string): void {
-    const { label, text } = this.#source;
-    const line = lineOf(text, node.range?.[0] ?? 0);
+    const { label, lines } = this.#source;
+    const line = lines.lineOf(node.range?.[0] ?? 0);
     this.warnings.add(
       `${label}:${line}: the variable ${name} is not set and is read as empty; write \${${name}:-default} or \${${name}:?why}`,
     );
-  }
-
-  /** As lineOf, for offsets that only grow: a file of 20,000 organs is counted through once. */
-  #nextLine(offset: number): number {
-    const { text } = this.#source;
-    for (let at = text.indexOf('\n', this.#counted); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) {
-      this.#line += 1;
-      this.#counted = at + 1;
-    }
-    return this.#line;
   }
 
   #anchor(name: string | undefined, node: unknown): void {

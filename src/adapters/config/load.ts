@@ -85,16 +85,25 @@ function isBelow(path: Path, ancestor: Path): boolean {
 
 /** Everything that is wrong, by place; what two findings say of one place is said once. */
 function problemsOf(files: ReadFiles, findings: readonly Finding[]): readonly Problem[] {
-  const problems = [...files.problems, ...findings.map((finding) => locate(finding, files.sources))];
+  const problems = [
+    ...files.problems,
+    ...findings.slice(0, MOST_PROBLEMS).map((finding) => locate(finding, files.sources)),
+  ];
   const unique = new Map(
     problems.map((problem) => [JSON.stringify([problem.file, problem.line, problem.column, problem.message]), problem]),
   );
   const order = new Map(files.sources.map((source, index) => [source.label, index]));
   const rank = (problem: Problem) => order.get(problem.file ?? '') ?? -1;
-  return [...unique.values()].sort(
+  const sorted = [...unique.values()].sort(
     (a, b) => rank(a) - rank(b) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
   );
+  const more = files.problems.length + findings.length - MOST_PROBLEMS;
+  if (more <= 0) return sorted;
+  return [...sorted.slice(0, MOST_PROBLEMS), problemOf(null, `and about ${more} more problems`)];
 }
+
+/** More than anybody reads; finding the place of each takes time. */
+const MOST_PROBLEMS = 1000;
 
 /** The caller's environment without the variables that azora's own launcher set, which $AZORA_UNSET names. */
 function callerEnvironment(env: LoadOptions['env']): Record<string, string> {

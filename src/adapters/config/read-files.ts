@@ -96,9 +96,9 @@ class Reader implements ReadFiles {
     this.broken.push(...data.broken);
     this.warnings.push(...data.warnings);
     this.references.push(...data.references);
+    const shown = labelOf(source.file, dirname(this.#main));
     for (const [organ, line] of data.organLines) {
-      if (!this.places.has(organ))
-        this.places.set(organ, { file: labelOf(source.file, dirname(this.#main)), line, folder });
+      if (!this.places.has(organ)) this.places.set(organ, { file: shown, line, folder });
     }
     this.data = this.sources.length === 1 ? data.value : mergeData(this.data, data.value);
     for (const [path, file] of includesOf(data.value)) {

@@ -13,6 +13,7 @@ export interface Source {
   /** As messages show it. */
   readonly label: string;
   readonly text: string;
+  readonly lines: Lines;
   readonly doc: Document.Parsed;
 }
 
@@ -36,7 +37,7 @@ export function readText(file: string, what: string): { readonly text: string } 
 
 /** Parses one file's text. Of syntax errors only the first is told: the others mostly follow from it. */
 export function parseSource(file: string, label: string, text: string): Source | readonly Problem[] {
-  const at = { text, label };
+  const at = { label, lines: new Lines(text) };
   const parser = new Parser();
   const tokens = [];
   for (const lexeme of new Lexer().lex(text)) {
@@ -55,7 +56,7 @@ export function parseSource(file: string, label: string, text: string): Source |
   }
   if (isEmpty(doc!.contents))
     return [problemOf(label, 'the file is empty', 'write the organs that it starts:', EXAMPLE)];
-  return { file, label, text, doc: doc! as Document.Parsed };
+  return { file, text, ...at, doc: doc! as Document.Parsed };
 }
 
 /** Nothing but comments: the composer makes a null of it, written with no character. */
@@ -87,33 +88,47 @@ export function problemOf(file: string | null, message: string, hint: string | n
 
 /** A problem about a piece of a file. */
 export function problemAt(
-  source: Pick<Source, 'text' | 'label'>,
-  range: Range,
+  { label, lines }: Pick<Source, 'label' | 'lines'>,
+  [start, end]: Range,
   message: string,
   hint: string | null = null,
 ): Problem {
-  const { text, label } = source;
-  const start = Math.min(range[0], text.length);
-  const lineStart = text.lastIndexOf('\n', start - 1) + 1;
-  const newline = text.indexOf('\n', start);
-  const lineEnd = newline < 0 ? text.length : newline;
-  const sourceLine = text.slice(lineStart, lineEnd).replace(/\r$/, '');
-  const end = Math.min(range[1], lineStart + sourceLine.length);
-  const shown = text.slice(start, end).trimEnd().length;
-  return {
-    message,
-    file: label,
-    line: lineOf(text, start),
-    column: start - lineStart + 1,
-    length: Math.max(1, shown),
-    hint,
-    sourceLine,
-  };
+  const { line, column, text } = lines.at(start);
+  const length = Math.max(1, text.slice(column - 1, column - 1 + (end - start)).trimEnd().length);
+  return { message, file: label, line, column, length, hint, sourceLine: text };
 }
 
-/** The line, from 1, that an offset is in. */
-export function lineOf(text: string, offset: number): number {
-  let line = 1;
-  for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) line += 1;
-  return line;
+/** Offsets of a text as lines and columns, both from 1. The table is made when it is first asked. */
+export class Lines {
+  readonly #text: string;
+  #starts: readonly number[] | null = null;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The line that an offset is in. */
+  at(offset: number): { readonly line: number; readonly column: number; readonly text: string } {
+    const line = this.lineOf(offset);
+    const start = this.#starts![line - 1]!;
+    const next = this.#starts![line] ?? this.#text.length + 1;
+    return { line, column: offset - start + 1, text: this.#text.slice(start, next - 1).replace(/\r$/, '') };
+  }
+
+  lineOf(offset: number): number {
+    this.#starts ??= this.#table();
+    let [low, high] = [0, this.#starts.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.#starts[middle]! <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low + 1;
+  }
+
+  #table(): number[] {
+    const starts = [0];
+    for (let at = this.#text.indexOf('\n'); at >= 0; at = this.#text.indexOf('\n', at + 1)) starts.push(at + 1);
+    return starts;
+  }
 }

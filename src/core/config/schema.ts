@@ -40,6 +40,8 @@ const portName = z
 const PORT = 'a port: a number from 1 to 65535, or auto';
 const port = () => z.union([z.literal('auto'), int(1, 65535, PORT)], expected(PORT));
 
+const path = () => plainText('a path').min(1, 'a path');
+
 const environment = z
   .record(
     z.string().regex(/^[^=\0]+$/, 'a variable\'s name is not empty and has no "="'),
@@ -50,7 +52,7 @@ const environment = z
     'Variables. Numbers and booleans are taken as they are written; a variable without a value is passed on from the caller.',
   );
 
-const envFile = oneOrMore(plainText('a path'), 'a path, or a list of paths').describe(
+const envFile = oneOrMore(path(), 'a path, or a list of paths').describe(
   'Files of NAME=value lines, later ones win. A missing file is an error, unless its path ends in "?".',
 );
 
@@ -245,7 +247,7 @@ const organKeys = {
     .describe(
       'What to run. Text: plain words run without a shell, shell syntax or a builtin with /bin/sh -c. List: executed as it is.',
     ),
-  cwd: plainText('a path').optional().describe('Where it runs. Default: the folder of the file that declares it.'),
+  cwd: path().optional().describe('Where it runs. Default: the folder of the file that declares it.'),
   env: environment.optional(),
   env_file: envFile.optional(),
   kind: z
@@ -315,17 +317,14 @@ const organKeys = {
     .describe('The user it runs as, where azora may switch.'),
   logs: logs.optional().describe("Limits of its logs. Default: the system's."),
   watch: map({
-    paths: z
-      .array(plainText('a path'), expected('a list of paths'))
-      .min(1, 'name at least one path')
-      .describe('Files and folders.'),
+    paths: z.array(path(), expected('a list of paths')).min(1, 'name at least one path').describe('Files and folders.'),
     ignore: z.array(plainText(), expected('a list of patterns')).optional().describe('Patterns that do not count.'),
     debounce: duration().optional().describe('Quiet time before the restart. Default: 300ms.'),
   })
     .optional()
     .describe('Restarts the organ when files change.'),
   route: map({
-    prefix: plainText('a path')
+    prefix: path()
       .refine((value) => value.startsWith('/'), 'a prefix starts with "/"')
       .describe('Path under which the gateway serves it.'),
     rate_limit: plainText('a rate such as 100/s')
@@ -370,7 +369,7 @@ export const fileSchema = map(
       )
       .optional()
       .describe("Of the system. Default: the folder's name."),
-    include: oneOrMore(plainText('a path'), 'a path, or a list of paths')
+    include: oneOrMore(path(), 'a path, or a list of paths')
       .optional()
       .describe(
         'Further files, merged over this one in order: a later file wins, maps merge, lists replace. Their paths are relative to themselves.',
@@ -410,7 +409,7 @@ export const fileSchema = map(
         .describe('Extra probes; one that fails is a finding.'),
       escalate: map({
         organ: organName().describe('Who decides.'),
-        path: plainText('a path')
+        path: path()
           .refine((value) => value.startsWith('/'), 'a path starts with "/"')
           .describe('Where reports are posted.'),
         at: z

@@ -1,5 +1,8 @@
 /** "Did you mean": the candidate nearest to a misspelt word. */
 
+/** A file may name thousands of organs, and misspell each. */
+const MOST_CANDIDATES = 500;
+
 /**
  * The nearest candidate by edit distance (a swap of neighbours counts once), or null when none is near: at most a third
  * of the word may differ, and never less than one letter.
@@ -8,7 +11,9 @@ export function suggest(word: string, candidates: Iterable<string>): string | nu
   const wanted = word.toLowerCase();
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  let count = 0;
   for (const candidate of candidates) {
+    if (++count > MOST_CANDIDATES) break;
     if (Math.abs(candidate.length - wanted.length) >= bestDistance) continue;
     const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance < bestDistance) {

@@ -96,6 +96,7 @@ describe('one mistake', () => {
     ],
     ['no replicas', web('replicas: 0'), '4:15 expected a whole number from 1 to 1000, found 0'],
     ['half a replica', web('replicas: 1.5'), '4:15 expected a whole number from 1 to 1000, found 1.5'],
+    ['an empty path', web('cwd: "${HERE:-}"'), '4:10 expected a path, found ""'],
     ['a map as text', web('description: { a: b }'), '4:18 expected text, found a map'],
     [
       'an open quote in a command',
@@ -350,6 +351,15 @@ describe('hostile files', () => {
     },
     5000,
   );
+
+  it('mistakes by the ten thousand are counted, the first thousand told', async () => {
+    const keys = Array.from({ length: 50_000 }, (_, i) => `key${i}: 1\n`).join('');
+    const unknown = await problems(`${keys}${web('')}`);
+    expect(unknown).toHaveLength(1001);
+    expect(unknown.at(-1)).toBe('and about 49000 more problems');
+    const organs = Array.from({ length: 3000 }, (_, i) => `  o${i}: { command: x, depends_on: [p${i}] }\n`).join('');
+    expect((await problems(`organs:\n${organs}`)).at(-1)).toBe('and about 2000 more problems');
+  }, 20_000);
 
   it('100 aliases and 32 levels are fine', async () => {
     const file = `x-a: &a 1\nx-b: [${Array(100).fill('*a').join(', ')}]\nx-c: ${'['.repeat(31)}${']'.repeat(31)}\norgans: { w: { command: x } }\n`;
