@@ -15,7 +15,7 @@ export interface RegistryState {
   view(): RegistryView;
   services(): readonly Service[];
   /** `services()` as JSON, made once for each change. */
-  servicesJson(): string;
+  servicesJson(): Uint8Array<ArrayBuffer>;
   log(message: string): void;
 }
 
@@ -29,7 +29,7 @@ const STATUS: Record<RefusalKind, ContentfulStatusCode> = {
 /** The routes of SPEC 5 that organs need to find each other. */
 export function createApp(state: RegistryState): Hono {
   const app = new Hono();
-  const json = (c: Context, text: string, status: ContentfulStatusCode = 200) =>
+  const json = (c: Context, text: string | Uint8Array<ArrayBuffer>, status: ContentfulStatusCode = 200) =>
     c.body(text, status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
   const failed = (c: Context, status: ContentfulStatusCode, error: string, message: string) =>
     json(c, JSON.stringify({ error, message }), status);

@@ -143,7 +143,9 @@ class LiveRegistry implements RegistryState {
   readonly #options: RegistryOptions;
   readonly #clock = new LeaseClock();
   #registry: Registry = EMPTY_REGISTRY;
-  #shown: { registry: Registry; view: RegistryView; services: readonly Service[]; json: string | null } | undefined;
+  #shown:
+    | { registry: Registry; view: RegistryView; services: readonly Service[]; json: Uint8Array<ArrayBuffer> | null }
+    | undefined;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -193,9 +195,9 @@ class LiveRegistry implements RegistryState {
     return this.#current().services;
   }
 
-  servicesJson(): string {
+  servicesJson(): Uint8Array<ArrayBuffer> {
     const current = this.#current();
-    current.json ??= JSON.stringify(current.services);
+    current.json ??= new TextEncoder().encode(JSON.stringify(current.services));
     return current.json;
   }
 
