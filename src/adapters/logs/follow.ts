@@ -119,7 +119,7 @@ class Follower<T extends Timed> {
 
   /** Finds new sources and lets go of organs that are no longer asked for. */
   async #discover(): Promise<void> {
-    const { folder, streams } = this.#options;
+    const { folder, streams, instances } = this.#options;
     const isFirst = this.#discoveredAt === null;
     this.#discoveredAt = performance.now();
     const chosen = this.#options.organs();
@@ -127,7 +127,7 @@ class Follower<T extends Timed> {
     const organs = chosen ?? organsWithLogs(folder);
     // Watched before it is looked at, so that nothing comes in between unseen.
     this.#wake.watch([folder, ...organs.map((organ) => join(folder, organ))]);
-    const sources = sourcesFor({ folder, organs, streams });
+    const sources = sourcesFor({ folder, organs, streams, instances });
     const fresh = sources.filter((source) => !this.#readers.has(keyOf(source)));
     for (const reader of await openReaders(this.#query(isFirst, organs), 'for-ever', fresh, this.#splitterFor)) {
       this.#readers.set(keyOf(reader.source), reader);

@@ -17,6 +17,8 @@ export interface LogQuery {
   readonly organs: readonly string[] | null;
   /** Default: both. */
   readonly streams?: readonly ('stdout' | 'stderr')[] | undefined;
+  /** Only these instances of the organs. Default: all. */
+  readonly instances?: ((source: Source) => boolean) | undefined;
   /** Only lines complete at `from` ≤ time < `to` (ms since the epoch). */
   readonly window?: Window | undefined;
   /** Only lines whose text passes; `skip`: see `Grep`. */
@@ -53,17 +55,23 @@ export async function* readRaw(query: LogQuery): AsyncGenerator<RawChunk[]> {
 export const rawSplitter = (_source: Source, selection: Selection): Splitter<RawChunk> =>
   selection.filter === null ? new RawSplitter(selection.window) : new LineSplitter(rawLineRules(selection));
 
-/** The last lines of an organ, oldest first: what a failure's story ends with. */
-export async function lastLines(folder: string, organ: string, lines: number): Promise<LogLine[]> {
+/** The last lines of an organ, or of one instance of it, oldest first: what a failure's story ends with. */
+export async function lastLines(folder: string, organ: string, lines: number, instance?: string): Promise<LogLine[]> {
+  const instances = instance === undefined ? undefined : (source: Source) => source.instance === instance;
   const found: LogLine[] = [];
-  for await (const batch of readLogs({ folder, organs: [organ], tail: lines })) found.push(...batch);
+  for await (const batch of readLogs({ folder, organs: [organ], instances, tail: lines })) found.push(...batch);
   return found;
 }
 
 /** The sources that a query means, as far as they exist now. */
-export function sourcesFor({ folder, organs, streams }: Pick<LogQuery, 'folder' | 'organs' | 'streams'>): Source[] {
+export function sourcesFor({
+  folder,
+  organs,
+  streams = ['stdout', 'stderr'],
+  instances = () => true,
+}: Pick<LogQuery, 'folder' | 'organs' | 'streams' | 'instances'>): Source[] {
   const isWanted = (source: Source): boolean =>
-    streams === undefined || streams.includes(source.stream === 'out' ? 'stdout' : 'stderr');
+    streams.includes(source.stream === 'out' ? 'stdout' : 'stderr') && instances(source);
   return [...new Set(organs ?? organsWithLogs(folder))].flatMap((organ) => sourcesOf(folder, organ).filter(isWanted));
 }
 
