@@ -131,6 +131,7 @@ describe('azora logs', () => {
       const name = i % 2 === 0 ? 'a' : 'b';
       await system.puppet(name).order({ say: `word ${i}`, to: i % 3 === 0 ? 'stderr' : 'stdout' });
       await expect.poll(() => readLog(system, name)).toContain(`word ${i}`);
+      await nextMillisecond(); // what two organs say within the same one has no order
     }
     await system.expect(0, ['down']);
     const { stdout } = await system.expect(0, ['logs', '--json', '--grep', '^word']);
@@ -173,6 +174,10 @@ describe('azora logs', () => {
     expect((await system.expect(0, ['logs', '--no-prefix'])).stdout).toContain('farewell\n');
   });
 });
+
+async function nextMillisecond(): Promise<void> {
+  for (const now = Date.now(); Date.now() <= now + 1; ) await new Promise((resolve) => setImmediate(resolve));
+}
 
 function readLog(system: System, instance: string): string {
   return ['out', 'err'].map((stream) => readIfThere(logPath(system, instance, `${instance}.${stream}.log`))).join('');

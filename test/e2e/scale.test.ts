@@ -38,25 +38,31 @@ async function boot(system: System): Promise<number> {
   return History.between(system.events.find(({ type }) => type === 'system-booting')!, started.at(-1)!);
 }
 
-// Both sides of each comparison are measured here and now; other tests may take the machine away from one of them: three tries.
-test(`${COUNT} organs run within twice the time of a bare spawn loop; status takes three times \`node -e 0\` at most`, {
-  retry: 2,
-  timeout: 120_000,
-}, async () => {
-  const organs = Object.fromEntries(Array.from({ length: COUNT }, (_, i) => [`s${i}`, { command: 'sleep 1000' }]));
-  await using system = await rig.system({ yaml: { organs } });
+const sleepers = {
+  organs: Object.fromEntries(Array.from({ length: COUNT }, (_, i) => [`s${i}`, { command: 'sleep 1000' }])),
+};
+
+// Both sides of a comparison are measured here and now; other tests may take the machine away from one of them: three tries.
+const options = { retry: 2, timeout: 120_000 };
+
+test(`${COUNT} organs run within twice the time of a bare spawn loop`, options, async () => {
+  await using system = await rig.system({ yaml: sleepers });
   const floor = await fastest(3, bareLoopMs);
   const took = await boot(system);
-  const statusMs = await fastest(5, async () => (await system.expect(0, ['status'])).durationMs);
-  const node = await fastest(5, nodeMs);
-  console.info(
-    `${COUNT} organs: ${took} ms, bare loop ${floor.toFixed(0)} ms; status ${statusMs.toFixed(0)} ms, node -e 0 ${node.toFixed(0)} ms`,
-  );
+  console.info(`${COUNT} organs run after ${took} ms, a bare loop takes ${floor.toFixed(0)} ms`);
   expect(took).toBeLessThan(2 * floor);
-  expect(statusMs).toBeLessThan(3 * node);
-  const { organs: all } = await system.status();
-  expect(new Set(all.map(({ pid }) => pid)).size).toBe(COUNT);
-  expect(all.every(({ pid }) => pid !== null && system.isAlive(pid))).toBe(true);
+  const { organs } = await system.status();
+  expect(new Set(organs.map(({ pid }) => pid)).size).toBe(COUNT);
+  expect(organs.every(({ pid }) => pid !== null && system.isAlive(pid))).toBe(true);
   await system.expect(0, ['down']);
   await system.expectNothingLeft();
+});
+
+test('status takes three times as long as `node -e 0` at most', options, async () => {
+  await using system = await rig.system({ yaml: sleepers });
+  await boot(system);
+  const status = await fastest(5, async () => (await system.expect(0, ['status'])).durationMs);
+  const node = await fastest(5, nodeMs);
+  console.info(`status takes ${status.toFixed(0)} ms, node -e 0 takes ${node.toFixed(0)} ms`);
+  expect(status).toBeLessThan(3 * node);
 });
