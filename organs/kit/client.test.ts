@@ -73,6 +73,28 @@ describe('discovery', () => {
       await expect(c.discover('nobody')).rejects.toThrow(/no instance of nobody/);
     }
   });
+
+  test('believes what the registry said last while it is away', async () => {
+    const worker = await answering('a');
+    const { url, stop } = await registry([worker]);
+    const c = client({ AZORA_REGISTRY_URL: url }, { cacheMs: 0 });
+    const known = await c.discover('worker');
+    await stop();
+    expect(await c.discover('worker')).toEqual(known);
+  });
+});
+
+test('the condition of an organ is that of its best instance', async () => {
+  const sick = await startOrgan({ name: 'sick', health: () => ({ status: 'fail', reason: 'ill' }) });
+  const well = await answering('well');
+  const of = async (...instances: { url: string }[]) =>
+    client({ AZORA_REGISTRY_URL: (await registry(instances)).url }).condition('worker');
+  expect(await of(sick, well, { url: GONE })).toBe('well');
+  expect(await of(sick, { url: GONE })).toBe('sick');
+  await expect(of({ url: GONE })).rejects.toMatchObject({
+    status: 503,
+    message: expect.stringMatching(/worker-1: .*ECONNREFUSED/),
+  });
 });
 
 describe('a call', () => {

@@ -46,6 +46,7 @@ export class Client {
   readonly #resetMs: number;
   readonly #breakers = new Map<string, Breaker>();
   #turn = 0;
+  #lastKnown: Service[] = [];
   #cache: { until: number; services: Promise<Service[]> } | undefined;
 
   constructor({ env = process.env, cacheMs = 1000, resetMs = 2000 }: ClientOptions = {}) {
@@ -60,19 +61,17 @@ export class Client {
     if (!this.#cache || this.#cache.until <= now) {
       const services = this.#fetchServices();
       this.#cache = { until: now + this.#cacheMs, services };
-      services.catch(() => {
-        this.#cache = undefined;
-      });
+      services.catch(() => {}); // for whoever asks: a registry that is away is not asked more often than one that is there
     }
     return this.#cache.services;
   }
 
   /**
-   * The instances of an organ, the healthiest first: from the registry, else the `<NAME>_URL` that azora gives for each
-   * dependency. Throws Unavailable when neither knows it.
+   * The instances of an organ, the healthiest first: from the registry (while it is away, as it last was), else the
+   * `<NAME>_URL` that azora gives for each dependency. Throws Unavailable when neither knows it.
    */
   async discover(name: string): Promise<ServiceInstance[]> {
-    const known = this.#env.AZORA_REGISTRY_URL ? await this.services().catch(() => []) : [];
+    const known = this.#env.AZORA_REGISTRY_URL ? await this.services().catch(() => this.#lastKnown) : [];
     const service = known.find((candidate) => candidate.name === name);
     if (service) {
       const instances = service.instances.length
@@ -142,6 +141,25 @@ export class Client {
   }
 
   /**
+   * How an organ is now, by the `/healthz` of its instances: well when one of them is, sick when they only answer otherwise.
+   * Throws Unavailable when none answers. Asked past the breakers, which know only how calls went before.
+   */
+  async condition(name: string, timeoutMs = 1500): Promise<'well' | 'sick'> {
+    const instances = await this.discover(name);
+    const answers = await Promise.allSettled(
+      instances.map(({ url }) => fetch(urlOf(url, '/healthz'), { signal: AbortSignal.timeout(timeoutMs) })),
+    );
+    const responses = answers.filter((answer) => answer.status === 'fulfilled').map(({ value }) => value);
+    for (const response of responses) response.body?.cancel().catch(() => {}); // only its status counts
+    if (responses.some(({ ok }) => ok)) return 'well';
+    if (responses.length > 0) return 'sick';
+    const failures = answers.map(
+      (answer, i) => `${instances[i]?.instance}: ${'reason' in answer ? messageOf(answer.reason) : ''}`,
+    );
+    throw new Unavailable(`${name} cannot be reached: ${failures.join('; ')}`);
+  }
+
+  /**
    * Registers a service with metadata of its own and keeps it alive by heartbeats until the returned function is called,
    * which withdraws it. azora registers an organ's port by itself; this is for what it cannot know.
    */
@@ -175,6 +193,7 @@ export class Client {
       breaker.shutdown();
       this.#breakers.delete(url);
     }
+    this.#lastKnown = services;
     return services;
   }
 
@@ -206,7 +225,7 @@ export class Client {
     const known = this.#breakers.get(url);
     if (known) return known;
     const attempt: Attempt = async (path, init, timeoutMs) => {
-      const response = await fetch(`${url.replace(/\/$/, '')}${path}`, {
+      const response = await fetch(urlOf(url, path), {
         ...init,
         signal: AbortSignal.timeout(timeoutMs),
       });
@@ -232,6 +251,10 @@ class UnavailableAnswer extends Error {
     super(`answered ${response.status}`);
     this.response = response;
   }
+}
+
+function urlOf(base: string, path: string): string {
+  return `${base.replace(/\/$/, '')}${path}`;
 }
 
 function wasNotSent(error: unknown): boolean {

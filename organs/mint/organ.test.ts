@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Hono } from 'hono';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, test, vi } from 'vitest';
@@ -412,6 +414,22 @@ describe('health', () => {
     const reason = matching(new RegExp(`^${name} cannot be reached`));
     expect(await s.mint.get('/healthz')).toMatchObject({ status: 503, body: { status: 'fail', reason } });
   });
+});
+
+test('a covenant that is not well makes mint Degraded, however often it failed to answer', async () => {
+  const folder = temporaryFolder();
+  const ledger = await startOrgan(await covenant({ folder, rules: EASY, autoMineMs: 0 }));
+  const guard = await aegis();
+  const client = new Client({ env: { COVENANT_URL: ledger.url, AEGIS_URL: guard.url } });
+  const organ = await startOrgan(mint({ folder: temporaryFolder(), client }));
+  writeFileSync(join(folder, 'chain.jsonl'), 'not a chain\n');
+  for (let i = 0; i < 8; i++) {
+    await client.call('covenant', '/healthz').catch(() => {}); // until its breaker is open
+    expect((await organ.get('/healthz')).body).toMatchObject({
+      status: 'warn',
+      reason: 'covenant says that it is not well',
+    });
+  }
 });
 
 test('the self-tests that azora asks for at every start', async () => {

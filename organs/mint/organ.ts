@@ -89,20 +89,17 @@ async function health({ client, transfers, wallets }: Parts, warn: { size: numbe
     reviewQueue: queue.size,
     oldestReviewSeconds: Math.round(queue.oldestMs / 1000),
   };
-  const needed = ['covenant', 'aegis'];
-  const states = await Promise.all(
-    needed.map(async (name) => {
-      try {
-        const { status } = await client.call(name, '/healthz', { timeoutMs: 1500 });
-        return { name, gone: undefined, sick: status === 200 ? undefined : `${name} answers ${status}` };
-      } catch (error) {
-        return { name, gone: messageOf(error), sick: undefined };
-      }
-    }),
-  );
-  const gone = states.flatMap((state) => state.gone ?? []);
+  const gone: string[] = [];
+  const concerns: string[] = [];
+  const ask = async (name: string) => {
+    try {
+      if ((await client.condition(name)) === 'sick') concerns.push(`${name} says that it is not well`);
+    } catch (error) {
+      gone.push(messageOf(error));
+    }
+  };
+  await Promise.all(['covenant', 'aegis'].map(ask));
   if (gone.length > 0) return { status: 'fail', reason: gone.join('; '), metrics };
-  const concerns = states.flatMap((state) => state.sick ?? []);
   if (queue.size > warn.size) concerns.push(`fraud queue: ${queue.size} transfers wait for a review`);
   else if (queue.oldestMs > warn.ageMs)
     concerns.push(`fraud queue: a transfer has waited ${metrics.oldestReviewSeconds} s for a review`);
