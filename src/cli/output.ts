@@ -10,6 +10,7 @@ export interface RawStream {
   readonly writableNeedDrain?: boolean;
   write(chunk: string | Uint8Array): boolean;
   once?(event: 'drain' | 'close', listener: () => void): unknown;
+  off?(event: 'drain' | 'close', listener: () => void): unknown;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -32,8 +33,14 @@ export function createOutput(stream: RawStream, env: Env, noColor: boolean): Out
     drained: () =>
       new Promise((resolve) => {
         if (!stream.writableNeedDrain || !stream.once) return resolve();
-        stream.once('drain', resolve);
-        stream.once('close', resolve);
+        // Both listeners go, whichever is called: in a flood this comes thousands of times.
+        const done = (): void => {
+          stream.off?.('drain', done);
+          stream.off?.('close', done);
+          resolve();
+        };
+        stream.once('drain', done);
+        stream.once('close', done);
       }),
   };
 }

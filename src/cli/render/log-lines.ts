@@ -104,8 +104,23 @@ export function organColor(style: ChalkInstance, organ: string): (text: string) 
 /** One line of `logs --json`, its newline included. Valid JSON that no terminal acts on either: DEL and C1 are escaped too. */
 export function jsonLine({ ts, organ, instance, stream, line, partial }: LogLine): string {
   const fields = { ts: formatTime(ts), organ, instance, stream, line, ...(partial && { partial }) };
-  return `${JSON.stringify(fields).replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`)}\n`;
+  const json = `${JSON.stringify(fields)}\n`;
+  return UNESCAPED.test(json) ? json.replace(UNESCAPED_ALL, (c) => `\\u00${c.charCodeAt(0).toString(16)}`) : json;
 }
 
-/** RFC 3339, UTC, whole milliseconds. */
-const formatTime = (ts: number): string => new Date(Math.floor(ts)).toISOString();
+/** Control characters that JSON.stringify lets through. */
+const UNESCAPED = /[\x7f-\x9f]/;
+const UNESCAPED_ALL = new RegExp(UNESCAPED, 'g');
+
+let formattedMs = Number.NaN;
+let formatted = '';
+
+/** RFC 3339, UTC, whole milliseconds. Lines of a flood share theirs, so the last one is kept. */
+function formatTime(ts: number): string {
+  const ms = Math.floor(ts);
+  if (ms !== formattedMs) {
+    formatted = new Date(ms).toISOString();
+    formattedMs = ms;
+  }
+  return formatted;
+}

@@ -111,7 +111,7 @@ class UpSession {
         return failed ? EXIT.failed : EXIT.done;
       }
       view = this.#steadyView();
-      logs = this.#context.global.progress === 'json' ? null : streamLogs(this.#context, folder, this.#startedAt);
+      logs = this.#context.global.progress === 'json' ? null : this.#streamLogs(awaited);
       turn = await Promise.race(others);
       // A terminal has one last line, which is for those that still have to stop; elsewhere their last words are worth more.
       if (this.#context.stdout.isTTY) await logs?.finish();
@@ -119,6 +119,11 @@ class UpSession {
     }
     if (turn.kind !== 'ended') feed.leave();
     return this.#end(turn, boot, failed).finally(() => logs?.finish());
+  }
+
+  #streamLogs({ instances }: Awaited): LogStream {
+    const names = instances.map(({ instance }) => instance);
+    return streamLogs(this.#context, this.#begun.folder, this.#startedAt, names);
   }
 
   async #awaited(): Promise<Awaited> {
@@ -171,7 +176,8 @@ class UpSession {
       }
     }
     const { failed } = outcome;
-    if (failed.length > 0 && !quiet) stderr.write(`${stderr.style.red('azora:')} failed: ${list(failed)}\n`);
+    if (failed.length > 0 && outcome.kind === 'ready' && !quiet)
+      stderr.write(`${stderr.style.red('azora:')} failed: ${list(failed)}\n`);
     return outcome.kind === 'boot-failed' || failed.length > 0 || !outcome.checksPassed;
   }
 

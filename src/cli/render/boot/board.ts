@@ -6,8 +6,8 @@ import { waitingFor } from './lines.ts';
 /** How a step or an instance stands. */
 interface Standing {
   readonly text: string;
-  /** null while it goes on. */
-  readonly outcome: 'done' | 'failed' | null;
+  /** null while it goes on; `left`: it still went on when nobody looked any more. */
+  readonly outcome: 'done' | 'failed' | 'left' | null;
 }
 
 /** A standing that changes, and whoever wants to know when. */
@@ -52,10 +52,10 @@ export class Board {
     }
   }
 
-  /** Whatever goes on now will not end on this board. */
+  /** Whatever goes on now will not end on this board; a step of which nothing was heard has not begun. */
   end(): void {
     for (const line of [...this.#instances.values(), ...this.#steps.values()]) {
-      if (line.outcome === null) line.set({ text: line.text || 'not reached', outcome: 'failed' });
+      if (line.outcome === null) line.set({ text: line.text ? `still ${line.text}` : 'not reached', outcome: 'left' });
     }
   }
 

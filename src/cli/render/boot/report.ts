@@ -1,6 +1,6 @@
-import { stripVTControlCharacters } from 'node:util';
 import type { SystemEvent } from '../../../core/events.ts';
 import type { Output } from '../../command.ts';
+import { stripControls } from '../log-lines.ts';
 import { asList, asNumber, asObject, asText, asTexts, indent, list, oneLine } from '../text.ts';
 import { exitWords, survivorWords } from './lines.ts';
 
@@ -78,11 +78,8 @@ export const concerns = (event: SystemEvent): { organ: string; instance: string 
 
 function outputOf(name: string, lastLines: readonly string[], dim: (text: string) => string): string[] {
   if (lastLines.length === 0) return [`  ${dim('its last lines:')} none, ${name} wrote nothing`];
-  return [`  ${dim('its last lines:')}`, indent(lastLines.map(oneLineKeepingIndent).join('\n'), `    ${dim('|')} `)];
-}
-
-/** An organ's line, harmless and with its indentation. */
-function oneLineKeepingIndent(line: string): string {
-  const lead = /^[ \t]*/.exec(stripVTControlCharacters(line))?.[0].replaceAll('\t', '  ') ?? '';
-  return `${lead}${oneLine(line)}` || ' ';
+  return [
+    `  ${dim('its last lines:')}`,
+    indent(lastLines.map((line) => stripControls(line) || ' ').join('\n'), `    ${dim('|')} `),
+  ];
 }

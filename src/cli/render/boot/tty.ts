@@ -24,12 +24,11 @@ export function ttyView(plan: BootPlan, outputs: ViewOutputs): EventView {
   });
   const list = new Listr(tasks, {
     concurrent: false,
-    exitOnError: true,
+    exitOnError: false,
     registerSignalListeners: false,
     rendererOptions: { logger, collapseSubtasks: true, collapseErrors: true, formatOutput: 'truncate' },
   });
-  // A task that failed ends the list; what failed is told from the events.
-  const shown = tasks.length === 0 ? Promise.resolve() : list.run().catch(() => {});
+  const shown = tasks.length === 0 ? Promise.resolve() : list.run();
   return {
     event(event) {
       board.event(event);
@@ -82,90 +81,90 @@ const marked = (name: string, emoji: string): string =>
 /** Organs that belong to no step: over when each of them is. */
 function organsTask(instances: readonly string[], board: Board, room: number, others: boolean): ListrTask {
   const title = others ? '🧩 Organs in no step' : '🧩 Organs';
-  return {
-    title,
-    task: (_, task) => {
-      const lines = instances.map((name) => board.instance(name));
-      const draw = (): void => {
-        const ended = lines.filter(({ outcome }) => outcome !== null).length;
-        task.title = `${title}  ${ended}/${lines.length}`;
-      };
-      return below(task, instances, board, room, draw, () => settled(lines));
-    },
-  };
+  const lines = instances.map((name) => board.instance(name));
+  const words = (): string => `${title}  ${lines.filter(({ outcome }) => outcome !== null).length}/${lines.length}`;
+  return { title, task: (_, task) => follow(task, lines, words, { instances, board, room }) };
 }
 
 /** A declared step, or one of azora's own: over when its event says so. */
 function stepTask(title: string, step: Line, instances: readonly string[], board: Board, room: number): ListrTask {
-  return {
-    title,
-    task: (_, task) => {
-      const draw = (): void => {
-        const ended = instances.filter((name) => board.instance(name).outcome !== null).length;
-        const progress = instances.length > 1 && step.outcome === null ? `  ${ended}/${instances.length}` : '';
-        task.title = `${title}${progress}${step.text ? `  ${step.text}` : ''}`;
-      };
-      return below(task, instances, board, room, draw, () => settled([step]));
-    },
+  const words = (): string => {
+    const ended = instances.filter((name) => board.instance(name).outcome !== null).length;
+    const progress = instances.length > 1 && step.outcome === null ? `  ${ended}/${instances.length}` : '';
+    return `${title}${progress}${step.text ? `  ${step.text}` : ''}`;
   };
+  return { title, task: (_, task) => follow(task, [step], words, { instances, board, room }) };
 }
 
 type Wrapper = Parameters<NonNullable<ListrTask['task']>>[1];
 
+interface Members {
+  readonly instances: readonly string[];
+  readonly board: Board;
+  /** Lines that the screen has for them. */
+  readonly room: number;
+}
+
 /**
- * What is shown below a step: its organs where the screen has room for them, else whom it waits for. The step ends when `over`
- * says so, not with its organs.
+ * Keeps a task in step with its lines, and shows below it its organs where the screen has room for them, else whom it waits
+ * for. The task ends with its lines, not with its organs.
  */
-function below(
+function follow(
   task: Wrapper,
-  instances: readonly string[],
-  board: Board,
-  room: number,
-  draw: () => void,
-  over: () => Promise<void>,
+  lines: readonly Line[],
+  words: () => string,
+  { instances, board, room }: Members,
 ): Promise<void> | Listr {
-  for (const name of instances) board.instance(name).listeners.add(draw);
+  const members = instances.map((name) => ({ name, line: board.instance(name) }));
+  const draw = (): void => {
+    task.title = words();
+    if (instances.length <= room) return;
+    const open = members.filter(({ line }) => line.outcome === null).map(({ name }) => name);
+    task.output = open.length === 0 ? '' : fit(`waiting for ${list(open, 6)}`, 70);
+  };
+  for (const { line } of members) line.listeners.add(draw);
+  for (const line of lines) line.listeners.add(draw);
   draw();
-  if (instances.length === 0) return over().finally(draw);
-  if (instances.length > room) {
-    const waiting = (): void => {
-      const open = instances.filter((name) => board.instance(name).outcome === null);
-      task.output = open.length === 0 ? '' : fit(`waiting for ${list(open, 6)}`, 70);
-    };
-    for (const name of instances) board.instance(name).listeners.add(waiting);
-    waiting();
-    return over().finally(draw);
-  }
+  if (instances.length === 0 || instances.length > room) return endWith(task, lines, words);
   return task.newListr(
     [
-      ...instances.map((name) => ({
+      ...members.map(({ name, line }) => ({
         title: name,
-        task: (_: unknown, organ: Wrapper) => {
-          const line = board.instance(name);
-          const say = (): void => {
-            organ.title = line.text ? `${name}  ${line.text}` : name;
-          };
-          line.listeners.add(say);
-          say();
-          return settled([line], name);
-        },
+        task: (_: unknown, own: Wrapper) => followOne(own, name, line),
       })),
-      // Without a title it is not seen: it holds the step open until its event has come.
-      { task: () => over().finally(draw) },
+      // Without a title it is not seen: it holds the task open until its lines have ended, and fails where they do.
+      {
+        task: async () => {
+          await ended(lines);
+          if (lines.some(({ outcome }) => outcome !== 'done')) throw new Error(words());
+        },
+      },
     ],
     { concurrent: true, exitOnError: false },
   ) as unknown as Listr;
 }
 
-/** Resolves when all of them have ended well, rejects when all have ended and one has not. */
-function settled(lines: readonly Line[], name?: string): Promise<void> {
-  return new Promise((resolve, reject) => {
+function followOne(task: Wrapper, name: string, line: Line): Promise<void> {
+  const words = (): string => (line.text ? `${name}  ${line.text}` : name);
+  const draw = (): void => {
+    task.title = words();
+  };
+  line.listeners.add(draw);
+  draw();
+  return endWith(task, [line], words);
+}
+
+/** Ends a task once all its lines have: well, failed, or given up where one still went on. */
+async function endWith(task: Wrapper, lines: readonly Line[], words: () => string): Promise<void> {
+  await ended(lines);
+  if (lines.some(({ outcome }) => outcome === 'failed')) throw new Error(words());
+  if (lines.some(({ outcome }) => outcome === 'left')) task.skip(words());
+}
+
+function ended(lines: readonly Line[]): Promise<void> {
+  return new Promise((resolve) => {
     const look = (): void => {
-      if (lines.some(({ outcome }) => outcome === null)) return;
-      for (const line of lines) line.listeners.delete(look);
-      const failed = lines.find(({ outcome }) => outcome === 'failed');
-      if (failed) reject(new Error(name === undefined ? failed.text : `${name}  ${failed.text}`));
-      else resolve();
+      if (lines.every(({ outcome }) => outcome !== null)) resolve();
     };
     for (const line of lines) line.listeners.add(look);
     look();

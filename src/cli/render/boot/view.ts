@@ -20,8 +20,8 @@ export interface BootPlan {
   readonly whole: boolean;
 }
 
-/** The last lines that an instance wrote, oldest first. */
-export type LastLines = (organ: string, instance: string) => Promise<readonly string[]>;
+/** The last lines that an instance wrote, oldest first; only those since a moment (ms), where one is given. */
+export type LastLines = (organ: string, instance: string, since: number | null) => Promise<readonly string[]>;
 
 export interface ViewOutputs {
   readonly stdout: Output;
@@ -37,16 +37,17 @@ export function chooseProgress(progress: Progress, stderr: Output): Exclude<Prog
 
 /** One line per change on stderr, and the account of each failure. */
 export function plainView(outputs: ViewOutputs): EventView {
+  const report = reporter(outputs);
   return orderedView(async (event) => {
     const line = plainLine(event, outputs.stderr.style);
     if (line !== null) outputs.stderr.write(`${line}\n`);
-    await report(event, outputs);
+    await report(event);
   });
 }
 
 /** Failures only. */
 export function quietView(outputs: ViewOutputs): EventView {
-  return orderedView((event) => report(event, outputs));
+  return orderedView(reporter(outputs));
 }
 
 /** The events themselves on stdout, one JSON document a line. */
@@ -57,20 +58,27 @@ export function jsonView({ stdout }: Pick<ViewOutputs, 'stdout'>): EventView {
   });
 }
 
-async function report(event: SystemEvent, { stderr, lastLines }: ViewOutputs): Promise<void> {
-  const whose = concerns(event);
-  const lines = whose === null ? [] : await lastLines(whose.organ, whose.instance);
-  const text = failureReport(event, lines, stderr);
-  if (text !== null) stderr.write(text);
+/** Tells of failures. What an instance wrote before it was started this time is not its last words. */
+function reporter({ stderr, lastLines }: ViewOutputs): (event: SystemEvent) => Promise<void> {
+  const startedAt = new Map<string, number>();
+  return async (event) => {
+    if (event.type === 'organ-starting' && event.instance !== null) startedAt.set(event.instance, Date.parse(event.ts));
+    const whose = concerns(event);
+    const since = startedAt.get(whose?.instance ?? '') ?? null;
+    const lines = whose === null ? [] : await lastLines(whose.organ, whose.instance, since);
+    const text = failureReport(event, lines, stderr);
+    if (text !== null) stderr.write(text);
+  };
 }
 
 /** Failures that are told once the screen is free again. */
 export function deferredReports(outputs: ViewOutputs): { event(event: SystemEvent): void; tell(): Promise<void> } {
   const heard: SystemEvent[] = [];
+  const report = reporter(outputs);
   return {
     event: (event) => heard.push(event),
     async tell() {
-      for (const event of heard.splice(0)) await report(event, outputs);
+      for (const event of heard.splice(0)) await report(event);
     },
   };
 }
