@@ -10,6 +10,7 @@ import {
   command,
   cpu,
   duration,
+  durationUpTo,
   expected,
   int,
   map,
@@ -485,7 +486,7 @@ export const fileSchema = map(
         'Names of variables (with * for any text) whose values are masked in all that azora shows or stores. Default: *_TOKEN, *_SECRET, *PASSWORD*, *_KEY.',
       ),
     retention: map({
-      max_age: duration(36_500 * DAY_MS)
+      max_age: durationUpTo(36_500 * DAY_MS)
         .optional()
         .describe('Default: 30d.'),
       max_size: size().optional().describe('Default: 200MB.'),

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/adapters/config/load.ts';
 import { referenceMark } from '../../../src/core/config/references.ts';
+import { EVERY_KEY } from './example.ts';
 import { folderOf, problems, resolved, warnings } from './folder.ts';
 
 const organs = (...lines: string[]) => `organs:\n${lines.map((line) => `  ${line}\n`).join('')}`;
@@ -131,6 +133,22 @@ describe('defaults', () => {
       health: { intervalMs: 7000 },
       logs: { maxFiles: 9, merge: true },
     });
+  });
+});
+
+describe('what the documentation shows', () => {
+  it('is valid', async () => {
+    const guide = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8');
+    const examples = [...guide.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text]) => text!);
+    expect(examples.length).toBeGreaterThan(0);
+    for (const example of examples) expect(await warnings(example)).toEqual([]);
+  });
+
+  it('is valid: a file with every key, whatever its line ends', async () => {
+    const unix = await resolved(EVERY_KEY);
+    const windows = await resolved(EVERY_KEY.replaceAll('\n', '\r\n'));
+    expect(Object.keys(unix.organs)).toEqual(['elara', 'covenant', 'aegis', 'nightly', 'mint']);
+    expect(JSON.stringify(windows.organs.mint!.verify)).toBe(JSON.stringify(unix.organs.mint!.verify));
   });
 });
 
