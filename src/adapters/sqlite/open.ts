@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { APPLICATION_ID, migrate, SCHEMA_VERSION } from './migrations.ts';
@@ -111,47 +111,49 @@ function schemaWithLog(path: string): number {
 }
 
 function connect(path: string, version: string): { db: Database.Database; writer: Writer } {
-  // SQLite would create it readable for all; its -wal and -shm take the mode of the file.
-  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
+  if (!existsSync(path)) create(path, version);
   else if (statSync(path).mode & 0o077) chmodSync(path, 0o600);
   const db = new Database(path, { timeout: BUSY_MS });
   try {
-    prepare(db, version);
-    return { db, writer: writerOf(db) };
-  } catch (error) {
-    db.close();
-    throw error;
-  }
-}
-
-function prepare(db: Database.Database, version: string): void {
-  const fresh = db.pragma('page_count', { simple: true }) === 0;
-  // Only before the first page: it lets retention give space back to the disk bit by bit.
-  if (fresh) db.pragma('auto_vacuum = incremental');
-  db.pragma('journal_mode = wal');
-  db.pragma('synchronous = normal');
-  db.pragma('journal_size_limit = 16777216');
-  if (!fresh) {
+    db.pragma('journal_mode = wal');
+    db.pragma('synchronous = normal');
+    db.pragma('journal_size_limit = 16777216');
     if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID)
       throw new DamagedError('it is not one of azora');
     for (const finding of check(db)) if (finding !== 'ok') throw new DamagedError(finding);
+    complete(db, version);
+    return { db, writer: new Writer(db) };
+  } catch (error) {
+    db.close();
+    // Its number says which tables are there, and they are not: somebody took them out or changed them.
+    throw troubleOf(error) === 'bug' ? new DamagedError(describe(error), { cause: error }) : error;
   }
+}
+
+/** Under another name first: whoever is killed in between leaves no half-made database behind. */
+function create(path: string, version: string): void {
+  const unfinished = `${path}.new`;
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(unfinished + suffix, { force: true });
+  // SQLite would create it readable for all; its -wal and -shm take the mode of the file.
+  closeSync(openSync(unfinished, 'a', 0o600));
+  const db = new Database(unfinished, { timeout: BUSY_MS });
+  try {
+    // Only possible before the first page: it lets retention give space back to the disk bit by bit.
+    db.pragma('auto_vacuum = incremental');
+    complete(db, version);
+  } finally {
+    db.close();
+  }
+  renameSync(unfinished, path);
+}
+
+function complete(db: Database.Database, version: string): void {
   migrate(db);
   // Written only when it changes, so that a full disk does not keep a good database from being opened.
   db.prepare(
     `insert into meta values ('written_by', ?)
      on conflict do update set value = excluded.value where value <> excluded.value`,
   ).run(version);
-}
-
-function writerOf(db: Database.Database): Writer {
-  try {
-    return new Writer(db);
-  } catch (error) {
-    // Its number says that the tables are there, and they are not: somebody took them out or changed them.
-    if (troubleOf(error) === 'bug') throw new DamagedError(describe(error));
-    throw error;
-  }
 }
 
 function check(db: Database.Database): string[] {

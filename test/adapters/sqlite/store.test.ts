@@ -152,11 +152,11 @@ test('a durable desired state shows in the organs view over the declared one', (
 test('event ids go on across stores, also when retention has taken all it can', () => {
   const first = store();
   first.appendEvents([anEvent(1), anEvent(2), anEvent(3)]);
-  expect(first.lastEventId).toBe(3);
+  expect(first.lastEventId()).toBe(3);
   expect(first.retain({ maxAgeMs: 0, maxBytes: 0 })).toBe(false);
   first.close();
   expect(rows('select id from events')).toEqual([{ id: 3 }]);
-  expect(store().lastEventId).toBe(3);
+  expect(store().lastEventId()).toBe(3);
 });
 
 test.each([
