@@ -102,7 +102,7 @@ class UpSession {
     timer.clear();
     await view.end();
 
-    let failed = false;
+    let failed = turn.kind === 'ended'; // before it had booted
     let logs: LogStream | null = null;
     if (turn.kind === 'boot') {
       failed = await this.#tellOutcome(turn.outcome);
@@ -184,8 +184,11 @@ class UpSession {
   async #end(turn: Turn, boot: BootWatch, failed: boolean): Promise<number> {
     switch (turn.kind) {
       case 'interrupt':
-        if (this.#owns) await this.#down();
-        else this.#say('left; the system goes on without this command: azora status, azora down');
+        if (!this.#owns) this.#say('left; the system goes on without this command: azora status, azora down');
+        else {
+          if (turn.interrupt.signal === 'SIGINT') this.#say('stopping; Ctrl-C again kills');
+          await this.#down();
+        }
         return turn.interrupt.exit;
       case 'wanted':
         this.#say(turn.end.why);

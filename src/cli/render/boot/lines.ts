@@ -12,7 +12,8 @@ export function plainLine(event: SystemEvent, style: ChalkInstance): string | nu
   const said = words(event, style);
   if (said === null) return null;
   const who = event.instance ?? event.organ ?? 'azora';
-  return `${style.dim(clock(event.ts))} ${who} ${said}`;
+  // A whole sentence names its subject itself.
+  return `${style.dim(clock(event.ts))} ${said.startsWith(`${who} `) ? '' : `${who} `}${said}`;
 }
 
 function words(event: SystemEvent, style: ChalkInstance): string | null {
