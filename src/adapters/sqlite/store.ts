@@ -105,7 +105,7 @@ export class Store {
   }
 
   /** The highest id there ever was, across boots; 0 before the first event. */
-  lastEventId(): number {
+  get lastEventId(): number {
     return this.#lastEventId;
   }
 

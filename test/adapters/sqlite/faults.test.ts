@@ -17,12 +17,14 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SCHEMA_VERSION } from '../../../src/adapters/sqlite/migrations.ts';
 import { openReadOnly } from '../../../src/adapters/sqlite/reader.ts';
 import { openStore, type Store } from '../../../src/adapters/sqlite/store.ts';
+import type { StateFolder } from '../../../src/adapters/state-folder.ts';
 import {
   aHealth,
   anEvent,
@@ -35,7 +37,8 @@ import {
   temporaryFolder,
 } from './rig.ts';
 
-let { folder, remove } = temporaryFolder();
+let folder: StateFolder;
+let remove: () => void;
 const open: Store[] = [];
 const troubles: string[] = [];
 const recoveries: string[] = [];
@@ -66,7 +69,7 @@ function overwrite(path: string, at: number, bytes: Buffer): void {
   writeSync(fd, bytes, 0, bytes.length, at);
 }
 
-function expectItWorks(opened: Store, id = opened.lastEventId() + 1): void {
+function expectItWorks(opened: Store, id = opened.lastEventId + 1): void {
   opened.appendEvents([anEvent(id)]);
   opened.recordHealth([aHealth('mint-1')]);
   expect(opened.flush()).toBe(true);
@@ -198,7 +201,7 @@ test.each([
   damage();
   const opened = store();
   expect(opened.notes).toEqual([expect.stringMatching(why)]);
-  expect(opened.lastEventId()).toBe(24_000);
+  expect(opened.lastEventId).toBe(24_000);
   expectItWorks(opened);
 });
 
@@ -212,7 +215,7 @@ test('a large database whose history is damaged is found out when that is read',
   expect(troubles).toEqual([expect.stringMatching(/damaged .* a new one is begun/)]);
   expect(opened.desired().get('mint')).toBe('down');
   expectItWorks(opened);
-  expect(opened.lastEventId()).toBe(24_001);
+  expect(opened.lastEventId).toBe(24_001);
 });
 
 test('a half-made database of a process that was killed is no damage', () => {
@@ -240,7 +243,7 @@ test('a log that a killed process left behind is taken in', () => {
   for (const suffix of ['', '-wal']) copyFileSync(join(folder.root, `copy${suffix}`), folder.database + suffix);
   const next = store();
   expect(next.notes).toEqual([]);
-  expect(next.lastEventId()).toBe(1);
+  expect(next.lastEventId).toBe(1);
 });
 
 const fingerprint = () =>
@@ -278,7 +281,7 @@ test.each([
   expect(opened.isWritable).toBe(false);
   expect([...opened.desired()]).toEqual([['mint', 'down']]);
   expect(opened.recall('emergency')).toEqual({ reason: 'chain invalid' });
-  expect(opened.lastEventId()).toBe(3000);
+  expect(opened.lastEventId).toBe(3000);
   opened.appendEvents([anEvent(3001)]);
   expect(opened.setDesired('mint', null)).toBe(false);
   expect([...opened.desired()]).toEqual([]);
@@ -352,7 +355,7 @@ test('a database that is locked when it is opened: the latch is known, and write
   expect(setAside()).toEqual([]);
   expect(opened.recall('emergency')).toEqual({ reason: 'chain invalid' });
   expect([...opened.desired()]).toEqual([['mint', 'down']]);
-  expect(opened.lastEventId()).toBe(3000);
+  expect(opened.lastEventId).toBe(3000);
   opened.appendEvents([anEvent(3001)]);
   expect(opened.setDesired('mint', null)).toBe(false);
   holder.stdin?.end();
@@ -360,7 +363,7 @@ test('a database that is locked when it is opened: the latch is known, and write
   await expect.poll(() => recoveries.length, { timeout: 10_000 }).toBe(1);
   opened.close();
   const next = store();
-  expect(next.lastEventId()).toBe(3001);
+  expect(next.lastEventId).toBe(3001);
   expect([...next.desired()]).toEqual([]);
 }, 20_000);
 
@@ -431,11 +434,11 @@ test('a process killed while it writes loses nothing that it had flushed', async
     expect(flushed).toBeGreaterThan(last);
     const next = store();
     expect(next.notes).toEqual([]);
-    expect(next.lastEventId()).toBeGreaterThanOrEqual(flushed);
+    expect(next.lastEventId).toBeGreaterThanOrEqual(flushed);
     const ids = next.events({ limit: 1_000_000 }).map(({ id }) => id);
-    expect(ids).toEqual(Array.from({ length: next.lastEventId() }, (_, at) => at + 1));
+    expect(ids).toEqual(Array.from({ length: next.lastEventId }, (_, at) => at + 1));
     expect(next.desired().has(`organ-${flushed}`)).toBe(true);
-    last = next.lastEventId();
+    last = next.lastEventId;
     next.close();
   }
 }, 30_000);
@@ -451,12 +454,9 @@ const onASmallDisk = (command: string) =>
       'sh',
       '-c',
       `mount -t tmpfs -o size=24m none "$0" && ${command}`,
-      folder.root,
+      tmpdir(),
     ],
-    {
-      encoding: 'utf8',
-      timeout: 20_000,
-    },
+    { encoding: 'utf8', timeout: 20_000 },
   );
 const canHaveASmallDisk = onASmallDisk('true').status === 0;
 

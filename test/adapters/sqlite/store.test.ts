@@ -3,9 +3,11 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openReadOnly } from '../../../src/adapters/sqlite/reader.ts';
 import { openStore, type Store } from '../../../src/adapters/sqlite/store.ts';
+import type { StateFolder } from '../../../src/adapters/state-folder.ts';
 import { aHealth, anEvent, anInstance, anOrgan, temporaryFolder } from './rig.ts';
 
-let { folder, remove } = temporaryFolder();
+let folder: StateFolder;
+let remove: () => void;
 const open: Store[] = [];
 const store = () => {
   const opened = openStore(folder, { version: '1.2.3', onTrouble: (message) => expect.unreachable(message) });
@@ -152,11 +154,11 @@ test('a durable desired state shows in the organs view over the declared one', (
 test('event ids go on across stores, also when retention has taken all it can', () => {
   const first = store();
   first.appendEvents([anEvent(1), anEvent(2), anEvent(3)]);
-  expect(first.lastEventId()).toBe(3);
+  expect(first.lastEventId).toBe(3);
   expect(first.retain({ maxAgeMs: 0, maxBytes: 0 })).toBe(false);
   first.close();
   expect(rows('select id from events')).toEqual([{ id: 3 }]);
-  expect(store().lastEventId()).toBe(3);
+  expect(store().lastEventId).toBe(3);
 });
 
 test.each([
