@@ -1,8 +1,7 @@
 /** What can only be judged with all organs in view: dependencies, cycles, ports, steps. */
 import { findCycles, type Graph, showCycle } from './graph.ts';
 import type { BootStep, Dependency, OrganConfig, SystemConfig } from './model.ts';
-import type { Report } from './normalize-organ.ts';
-import type { Path } from './problem.ts';
+import type { Path, Report } from './problem.ts';
 import type { WrittenDependency, WrittenOrgan } from './schema.ts';
 import { didYouMean } from './suggest.ts';
 

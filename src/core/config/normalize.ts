@@ -12,16 +12,10 @@ import { callerBytes, type Layer, layerEnvironment, tooLarge } from './environme
 import type { Reference } from './interpolate.ts';
 import { mergeOrgan } from './merge.ts';
 import type { CheckConfig, OrganConfig, SystemConfig } from './model.ts';
-import {
-  DEFAULT_LOGS,
-  normalizeCheck,
-  normalizeLogs,
-  normalizeOrgan,
-  type OrganSurroundings,
-  type Report,
-} from './normalize-organ.ts';
+import { DEFAULT_LOGS, normalizeLogs, normalizeOrgan, type OrganSurroundings } from './normalize-organ.ts';
+import { normalizeCheck } from './normalize-probes.ts';
 import { notYetWarning } from './not-yet.ts';
-import type { Finding, Path } from './problem.ts';
+import type { Finding, Path, Report } from './problem.ts';
 import type { WrittenCheck, WrittenFile, WrittenOrgan } from './schema.ts';
 
 const SECOND = 1000;

@@ -13,6 +13,9 @@ export interface Finding {
   readonly piece?: string;
 }
 
+/** Takes what a check finds. */
+export type Report = (finding: Finding) => void;
+
 /** Something wrong at a place in a file; `line` and `column` count from 1, and are null when it is about the file. */
 export interface Problem {
   readonly message: string;
