@@ -29,6 +29,7 @@ export interface RegistryOptions {
   readonly remembered?: number;
   /** What the supervisor knows; the same object as long as nothing has changed. */
   readonly view: () => RegistryView;
+  /** Must take as long for a near miss as for a wild guess: compare digests, never the tokens themselves. */
   readonly verifyToken: (token: string) => Caller | null;
   /** An instance has registered a name that was not registered by it before, or at another URL. */
   readonly onRegistered: (registration: Registration) => void;

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { Client } from '../../../organs/kit/client.ts';
 import { startRegistry } from '../../../src/adapters/registry/server.ts';
-import { instanceTokens } from '../../../src/adapters/registry/tokens.ts';
 import type { RegistryView } from '../../../src/core/registry.ts';
+import { someTokens } from './rig.ts';
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -11,7 +10,7 @@ afterEach(async () => {
 });
 
 test('the organs’ own client registers, finds others and takes back', async () => {
-  const tokens = instanceTokens(randomBytes(32));
+  const tokens = someTokens();
   const instances = [1, 2].map((n) => ({
     instance: `mint-${n}`,
     url: `http://127.0.0.1:4100${n}`,

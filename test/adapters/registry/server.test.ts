@@ -1,13 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type RegistryOptions, type RunningRegistry, startRegistry } from '../../../src/adapters/registry/server.ts';
-import { instanceTokens } from '../../../src/adapters/registry/tokens.ts';
 import type { OrganEntry, RegistryView } from '../../../src/core/registry.ts';
+import { someTokens } from './rig.ts';
 
-const tokens = instanceTokens(randomBytes(32));
+const tokens = someTokens();
 const mint = tokens.issue({ organ: 'mint', instance: 'mint-1' });
 const mint2 = tokens.issue({ organ: 'mint', instance: 'mint-2' });
 const aegis = tokens.issue({ organ: 'aegis', instance: 'aegis' });
