@@ -1,34 +1,45 @@
 import { join } from 'node:path';
 import { rotatedNumbers, type Source } from './files.ts';
-import { indexName, rotatedStem } from './format.ts';
+import { indexName, rotatedStem, type Stream } from './format.ts';
 import type { Window } from './splitter.ts';
 import { TimeIndex } from './time-index.ts';
 
-/** Both streams of an instance are told of a new life at once; their two records lie no further apart than this. */
-const SAME_LIFE_MS = 5;
+/** Both streams of an instance are told of a new life at once: their records of it are less than this apart. */
+const ONE_START_MS = 1;
+
+interface Start {
+  readonly stream: Stream;
+  readonly time: number;
+}
 
 /** The time of the life before the last one that `sources`, the streams of one instance, know of; null when there is none. */
 export function previousLife(sources: readonly Source[]): Window | null {
-  const starts = sources.flatMap((source) => latestLifeStarts(source)).sort((a, b) => b - a);
-  const last = starts[0];
-  if (last === undefined) return null;
-  // The earlier of the two records of one start is where it begins.
-  const begin = (start: number): number => starts.findLast((time) => time >= start - SAME_LIFE_MS) ?? start;
-  const to = begin(last);
-  const previous = starts.find((time) => time < to);
-  // Where the start of the life before was deleted long ago, what is left of that life begins with the oldest byte.
-  return previous === undefined ? null : { from: begin(previous), to };
+  const starts = sources.flatMap(latestStarts).sort((a, b) => b.time - a.time);
+  const to = takeStart(starts);
+  const from = takeStart(starts);
+  // Where the file with the start of the life before was deleted, what is left of it cannot be told from older lives.
+  return to === null || from === null ? null : { from, to };
 }
 
-/** Times of the last two starts of lives in a stream, and of both records of each where two streams share it. */
-function latestLifeStarts(source: Source): number[] {
-  const found: number[] = [];
+/** Takes the latest start off, in one stream or both; answers when it began. */
+function takeStart(starts: Start[]): number | null {
+  const last = starts.shift();
+  if (last === undefined) return null;
+  const [other] = starts;
+  if (other === undefined || other.stream === last.stream || last.time - other.time >= ONE_START_MS) return last.time;
+  starts.shift();
+  return other.time;
+}
+
+/** The last two starts that a stream knows of. */
+function latestStarts(source: Source): Start[] {
+  const found: Start[] = [];
   for (const path of indexPaths(source)) {
     const index = TimeIndex.open(path, 0);
     try {
       for (let i = index.count - 1; i >= 0 && found.length < 2; i--) {
-        const record = index.record(i);
-        if (record.lifeStarts) found.push(record.time);
+        const { lifeStarts, time } = index.record(i);
+        if (lifeStarts) found.push({ stream: source.stream, time });
       }
     } finally {
       index.close();

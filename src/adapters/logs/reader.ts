@@ -1,5 +1,5 @@
 import { organsWithLogs, type Source, sourcesOf } from './files.ts';
-import { LineSplitter } from './line-splitter.ts';
+import { type LineRules, LineSplitter } from './line-splitter.ts';
 import { previousLife } from './lives.ts';
 import { decodeLine, type LineFilter, type LogLine, lineRules, rawLineRules, type Selection } from './log-line.ts';
 import { merged } from './merge.ts';
@@ -96,9 +96,12 @@ export async function openReaders<T extends Timed>(
     for (const reader of readers) seekTime(reader);
     return readers;
   }
-  const matches = filter && ((bytes: Buffer, from: number, to: number) => filter(decodeLine(bytes, from, to)));
+  const { tail: lines, skip } = query;
+  const make: LineRules<Timed>['make'] = (bytes, from, to, ts) => {
+    return filter === null || filter(decodeLine(bytes, from, to)) ? { ts } : null;
+  };
   for (const ofOrgan of Map.groupBy(readers, ({ source }) => source.organ).values()) {
-    await seekTail(ofOrgan, { lines: query.tail, matches });
+    await seekTail(ofOrgan, { lines, make, skip });
   }
   return readers;
 }

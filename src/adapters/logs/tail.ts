@@ -7,8 +7,9 @@ import type { Timed, Window } from './splitter.ts';
 
 export interface TailRules {
   readonly lines: number;
-  /** Which lines count. null: all of them. */
-  readonly matches: ((bytes: Buffer, from: number, to: number) => boolean) | null;
+  /** Makes an item of each line that counts. */
+  readonly make: LineRules<Timed>['make'];
+  readonly skip: LineRules<Timed>['skip'];
 }
 
 interface Place {
@@ -24,6 +25,10 @@ interface Place {
  * file has to be read whole, the newest first and no further than needed.)
  */
 export async function seekTail<T extends Timed>(readers: readonly SourceReader<T>[], rules: TailRules): Promise<void> {
+  if (rules.lines === 0) {
+    for (const reader of readers) reader.startAtEnd();
+    return;
+  }
   const walkers = await Promise.all(
     readers.map(async (reader) => {
       const places = linesBackwards(reader, rules);
@@ -70,7 +75,7 @@ async function* linesBackwards<T extends Timed>(
     if (file === null) continue;
     try {
       if (file.index.lastTime < window.from) return;
-      if (file.size() === null) yield* await packedPlaces(file, window, rules);
+      if (file.size() === null) yield* (await placesIn(file, 0, Number.POSITIVE_INFINITY, window, rules)).reverse();
       else yield* plainBackwards(file, file.size()!, window, rules);
     } finally {
       file.close();
@@ -78,47 +83,45 @@ async function* linesBackwards<T extends Timed>(
   }
 }
 
-function* plainBackwards(file: LogFile, size: number, window: Window, { matches }: TailRules): Generator<Place, void> {
-  const { index, number } = file;
+/** Goes back by stretches that begin with a line, each read once and forwards. */
+async function* plainBackwards(file: LogFile, size: number, window: Window, rules: TailRules): AsyncGenerator<Place> {
+  const { index } = file;
   const past = index.firstSince(window.to);
   let end = past < index.count ? startBefore(file, Math.min(size, index.record(past).offset) + 1) : size;
-  while (end > 0) {
-    const offset = startBefore(file, end);
-    const ts = index.timeOf(index.covering(end - 1));
-    if (ts < window.from) return;
-    if (matches === null || matchesAt(file, offset, end, matches)) yield { number, offset, ts };
-    end = offset;
+  while (end > 0 && index.timeOf(index.covering(end - 1)) >= window.from) {
+    const start = startBefore(file, Math.max(1, end - READ_BYTES + 1));
+    const places = await placesIn(file, start, end, window, rules);
+    yield* places.reverse();
+    end = start;
   }
 }
 
-function matchesAt(file: LogFile, offset: number, end: number, matches: NonNullable<TailRules['matches']>): boolean {
-  const line = Buffer.allocUnsafe(end - offset);
-  return matches(line, 0, file.readAt(offset, line) as number);
-}
-
-/** The last places of a compressed file, newest first, found by reading it from the start. */
-async function packedPlaces(file: LogFile, window: Window, { lines, matches }: TailRules): Promise<Place[]> {
+/** Where the lines within bytes [from, to) begin, oldest first; the last ones that can be wanted at least. */
+async function placesIn(
+  file: LogFile,
+  from: number,
+  to: number,
+  window: Window,
+  { lines, make, skip }: TailRules,
+): Promise<Place[]> {
   const { number } = file;
   let places: Place[] = [];
-  let ts = 0;
-  const make: LineRules<Timed>['make'] = (bytes, from, to, time) => {
-    ts = time;
-    return matches === null || matches(bytes, from, to) ? { ts: time } : null;
-  };
-  const splitter = new LineSplitter({ make, window, onStart: (offset) => places.push({ number, offset, ts }) });
-  splitter.begin(file.index, 0);
+  const items: Timed[] = [];
+  const onStart = (offset: number): void => void places.push({ number, offset, ts: items.pop()!.ts });
+  const splitter = new LineSplitter({ make, skip, window, onStart });
+  splitter.begin(file.index, from);
   const target = Buffer.allocUnsafe(READ_BYTES);
   try {
-    for (let offset = 0; !splitter.done; ) {
-      const got = await file.readAt(offset, target);
+    for (let offset = from; offset < to && !splitter.done; ) {
+      const got = await file.readAt(offset, target.subarray(0, Math.min(READ_BYTES, to - offset)));
       if (got === 0) break;
-      splitter.push(target.subarray(0, got), []);
+      splitter.push(target.subarray(0, got), items);
       offset += got;
       if (places.length > 2 * lines + 1000) places = places.slice(-lines);
     }
   } catch {
-    // Damaged: what could be read counts here, and the reader that comes after says so.
+    // Damaged (it is a compressed one): what could be read counts here, and the reader that comes after says so.
   }
-  splitter.flush([]);
-  return places.slice(-lines).reverse();
+  splitter.flush(items);
+  return places.slice(-lines);
 }

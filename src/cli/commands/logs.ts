@@ -22,8 +22,8 @@ type LogsOptions = {
   readonly timestamps?: boolean;
   readonly json?: boolean;
   readonly raw?: boolean;
-  /** --no-prefix */
-  readonly prefix: boolean;
+  /** false with --no-prefix, else absent. */
+  readonly prefix?: boolean;
   readonly previous?: boolean;
 };
 
@@ -145,7 +145,7 @@ function rendererFor(
   options: LogsOptions,
 ): (lines: readonly LogLine[]) => string {
   if (options.json) return (lines) => lines.map(jsonLine).join('');
-  const format = { style: stdout.style, prefix: options.prefix, timestamps: options.timestamps === true };
+  const format = { style: stdout.style, prefix: options.prefix !== false, timestamps: options.timestamps === true };
   const instances = sourcesFor(query).map(({ instance }) => instance);
   const renderer = new LogLineRenderer(format, instances);
   return (lines) => lines.map((line) => renderer.render(line)).join('');
