@@ -349,3 +349,15 @@ test('an organ that dies is started again, and the restarts are counted', async 
   );
   expect(organs[0]).toMatchObject({ pid: second, restarts: 1, exit: { code: 7 } });
 });
+
+test('one that is ready and then dies, again and again, is failed for good once its limit is reached', async () => {
+  const restart = { policy: 'always', delay: '10ms', limit: 2, window: '1m' };
+  const organ = { command: [rig.program('ready-then-dies.sh'), '0.05'], health: { log: '^ready$' }, restart };
+  await using system = await rig.system({ yaml: { organs: { web: organ, client: quiet({ depends_on: ['web'] }) } } });
+  await system.run(['up', '-d']);
+  const { organs } = await system.waitFor((status) => status.organs[0]?.state === 'failed');
+  expect(organs[0]).toMatchObject({ restarts: 2, health: 'Critical', exit: { code: 9 } });
+  const history = new History(system.events);
+  expect(history.of('web').filter(({ type }) => type === 'organ-exited')).toHaveLength(3);
+  expect(history.first('web', 'organ-failed').message).toMatch(/2 restarts|limit/);
+});

@@ -190,3 +190,47 @@ describe('start, stop, restart', () => {
     ]);
   });
 });
+
+describe('how an up ends', () => {
+  test('--exit-code-from: with the code of that task, everything down', async () => {
+    await using system = await rig.system({
+      yaml: { organs: { web: quiet(), job: { kind: 'task', command: 'sleep 0.2; exit 3', depends_on: ['web'] } } },
+    });
+    expect(await system.run(['up', '--exit-code-from', 'job'])).toMatchObject({ code: 3 });
+    await system.expectNothingLeft();
+  });
+
+  test('--abort-on-failure: the first failure brings everything down', async () => {
+    await using system = await rig.system({
+      yaml: { organs: { web: quiet(), job: { kind: 'task', command: 'sleep 0.2; exit 3' } } },
+    });
+    expect(await system.run(['up', '--abort-on-failure'])).toMatchObject({ code: 1 });
+    await system.expectNothingLeft();
+  });
+
+  test('--wait-timeout: 124, naming who is not there', async () => {
+    await using system = await rig.system({
+      yaml: { organs: { slow: { command: [rig.program('never-ready.sh')], health: { log: '^ready$' } } } },
+    });
+    const { stderr } = await system.expect(124, ['up', '-d', '--wait-timeout', '300ms']);
+    expect(stderr).toContain('slow');
+  });
+
+  test('--no-deps starts what is named and nothing else', async () => {
+    await using system = await rig.system({ yaml: { organs: { db: quiet(), web: quiet({ depends_on: ['db'] }) } } });
+    await system.expect(0, ['up', '-d', '--no-deps', 'web']);
+    const { organs } = await system.status();
+    expect(organs.map(({ organ, state }) => `${organ} ${state}`)).toEqual(['db stopped', 'web ready']);
+  });
+
+  test('-d belongs to no terminal: a signal to the command that began it leaves the system alone', async () => {
+    await using system = await rig.system({ yaml: { organs: { web: rig.puppet({ health: { log: '^ready$' } }) } } });
+    const up = system.start(['up', '-d']);
+    await system.puppet('web').connected();
+    up.signal('SIGINT');
+    expect(await up.finished()).toMatchObject({ code: 130 });
+    await system.puppet('web').order({ ready: 'log' });
+    await system.waitFor(({ system: { phase } }) => phase === 'ready');
+    expect(system.puppet('web').lives).toBe(1);
+  });
+});

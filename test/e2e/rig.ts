@@ -261,7 +261,7 @@ export class System implements AsyncDisposable {
   }
 
   #tellStory(): string {
-    const commands = this.#commands.map((command) => `\n=== a command ===${command.said()}`).join('');
+    const commands = this.#commands.map((command) => `\n=== ${command.name} ===${command.said()}`).join('');
     return `${section('azora.yaml', this.path('azora.yaml'))}${commands}${this.daemonLogs()}`;
   }
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { History } from './rig/history.ts';
 import { chain, quiet } from './rig/organs.ts';
@@ -40,23 +41,25 @@ describe('down', () => {
   });
 
   test('whole trees: sessions of their own, double forks, emptied environments, deaf ones', async () => {
-    await using system = await rig.system({
-      yaml: {
-        organs: {
-          family: {
-            command: [rig.program('escapees.sh'), 'pids'],
-            health: { log: '^escaped$' },
-            stop: { timeout: '500ms' },
-          },
-        },
-      },
-    });
+    const family = { command: [rig.program('six-kinds.sh')], stop: { timeout: '500ms' } };
+    await using system = await rig.system({ yaml: { organs: { family } } });
     await system.expect(0, ['up', '-d']);
-    const pids = readFileSync(system.path('pids'), 'utf8').trim().split('\n').map(Number);
-    expect(pids).toHaveLength(6);
-    expect(pids.every((pid) => system.isAlive(pid))).toBe(true);
+    const pids = () =>
+      readFileSync(join(system.state.logs, 'family/family.out.log'), 'utf8').match(/\d+/g)?.map(Number) ?? [];
+    await expect.poll(pids).toHaveLength(7);
+    expect(pids().filter((pid) => !system.isAlive(pid))).toEqual([]);
     await system.expect(0, ['down']);
-    expect(pids.filter((pid) => system.isAlive(pid))).toEqual([]);
+    expect(pids().filter((pid) => system.isAlive(pid))).toEqual([]);
+    await system.expectNothingLeft();
+  });
+
+  test('a fork bomb of 127, every one of them deaf', async () => {
+    const bomb = { command: [rig.program('fork-bomb.sh'), '6'], stop: { timeout: '300ms' } };
+    await using system = await rig.system({ yaml: { organs: { bomb } } });
+    await system.expect(0, ['up', '-d']);
+    const log = join(system.state.logs, 'bomb/bomb.out.log');
+    await expect.poll(() => readFileSync(log, 'utf8').trim().split('\n').length, { timeout: 20_000 }).toBe(127);
+    await system.expect(0, ['down']);
     await system.expectNothingLeft();
   });
 

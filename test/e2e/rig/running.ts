@@ -14,14 +14,15 @@ export class Running {
   readonly pid: number;
   readonly exit: Promise<Finished>;
   readonly #child: ChildProcess;
-  readonly #command: string;
+  /** The command line, for messages. */
+  readonly name: string;
   readonly #listeners = new Set<() => void>();
   #stdout = '';
   #stderr = '';
   #ended = false;
 
   constructor(file: string, args: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }) {
-    this.#command = `azora ${args.join(' ')}`;
+    this.name = `azora ${args.join(' ')}`;
     const startedAt = performance.now();
     this.#child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     this.pid = this.#child.pid ?? 0;
@@ -56,7 +57,7 @@ export class Running {
 
   /** How it ended, within `timeoutMs`; else it fails and shows what was said. */
   finished(timeoutMs = 40_000): Promise<Finished> {
-    return within(timeoutMs, this.exit, () => `\`${this.#command}\` has not ended.${this.said()}`);
+    return within(timeoutMs, this.exit, () => `\`${this.name}\` has not ended.${this.said()}`);
   }
 
   /** The first line, of stdout or stderr, that matches; what was said before counts as well. */
@@ -67,18 +68,18 @@ export class Running {
           .map((line) => line.match(pattern))
           .find((one) => one !== null);
         if (found) resolve(found);
-        else if (this.#ended) reject(new Error(`\`${this.#command}\` ended without a line ${pattern}.${this.said()}`));
+        else if (this.#ended) reject(new Error(`\`${this.name}\` ended without a line ${pattern}.${this.said()}`));
         else return;
         this.#listeners.delete(look);
       };
       this.#listeners.add(look);
       look();
     });
-    return within(timeoutMs, match, () => `\`${this.#command}\` has no line ${pattern}.${this.said()}`);
+    return within(timeoutMs, match, () => `\`${this.name}\` has no line ${pattern}.${this.said()}`);
   }
 
   said(): string {
-    return `\n--- stdout ---\n${this.#stdout}\n--- stderr ---\n${this.#stderr}`;
+    return `\n--- stdout ---\n${ending(this.#stdout)}\n--- stderr ---\n${ending(this.#stderr)}`;
   }
 
   #heard(change: () => void): void {
@@ -86,3 +87,6 @@ export class Running {
     for (const look of [...this.#listeners]) look();
   }
 }
+
+/** The end of a long text, which says more than its beginning. */
+const ending = (text: string): string => (text.length > 8_000 ? `…${text.slice(-8_000)}` : text);
