@@ -7,7 +7,7 @@ import type { LogLimits } from '../core/config/model.ts';
 export class Compressor {
   readonly #queue: { path: string; format: 'zstd' | 'gzip' }[] = [];
   readonly #report: (message: string) => void;
-  #busy = false;
+  #running: Promise<void> | null = null;
 
   constructor(report: (message: string) => void) {
     this.#report = report;
@@ -16,12 +16,17 @@ export class Compressor {
   add(path: string, format: LogLimits['compress']): void {
     if (format === 'none' || this.#queue.some((task) => task.path === path)) return;
     this.#queue.push({ path, format });
-    void this.#run();
+    this.#running ??= this.#run().finally(() => {
+      this.#running = null;
+    });
+  }
+
+  /** Resolves when nothing is left to compress. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
   }
 
   async #run(): Promise<void> {
-    if (this.#busy) return;
-    this.#busy = true;
     for (let task = this.#queue.shift(); task; task = this.#queue.shift()) {
       try {
         await compress(task.path, task.format);
@@ -30,7 +35,6 @@ export class Compressor {
         this.#report(`cannot compress ${task.path}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
-    this.#busy = false;
   }
 }
 

@@ -20,7 +20,7 @@ const LAST_KILL_MS = 2000;
 const GOODBYE_GRACE_MS = 2000;
 
 export interface KeeperOptions {
-  readonly startsSupervisor: boolean;
+  readonly supervisor: 'at-once' | 'when-it-dies' | 'never';
   /** For keeper.log. */
   readonly report: (message: string) => void;
 }
@@ -44,7 +44,7 @@ export class Keeper {
       spawner: this.#spawner,
       report: options.report,
       onGoodbye: () => this.#onGoodbye(),
-      starts: options.startsSupervisor,
+      starts: options.supervisor !== 'never',
     });
     this.#lives = new Lives({
       folder,
@@ -62,7 +62,7 @@ export class Keeper {
   async start(): Promise<void> {
     await this.#lives.adopt();
     await this.#server.listen();
-    await this.#supervisor.start();
+    if (this.#options.supervisor === 'at-once') await this.#supervisor.start();
   }
 
   /** Nobody would miss this keeper. */

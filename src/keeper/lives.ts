@@ -143,7 +143,7 @@ export class Lives {
       output.close(removeAll);
     }
     this.#journal.close(removeAll);
-    if (removeAll) removeFifoFolder(this.#options.folder.run);
+    if (this.#running.size === 0) removeFifoFolder(this.#options.folder.run);
     this.#oom.stop();
   }
 

@@ -16,12 +16,17 @@ const ANSWER_MS = 5000;
 
 /**
  * `azora __keeper --state-dir D`: runs the keeper of a state folder until the system is down. Quietly does nothing when one runs
- * already. `--no-supervisor` leaves the supervisor to whoever calls (tests).
+ * already. `--no-supervisor`: one runs and will connect by itself, only its successors are to be started; `--alone`: none is ever
+ * started (tests).
  */
 export async function runKeeper(argv: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...argv],
-    options: { 'state-dir': { type: 'string' }, 'no-supervisor': { type: 'boolean', default: false } },
+    options: {
+      'state-dir': { type: 'string' },
+      'no-supervisor': { type: 'boolean', default: false },
+      alone: { type: 'boolean', default: false },
+    },
   });
   const root = values['state-dir'] ?? fail('usage', '__keeper needs --state-dir');
   const folder = stateFolder(root);
@@ -42,7 +47,10 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
     report(`unexpected, going on: ${error instanceof Error ? error.stack : String(error)}`),
   );
 
-  const keeper = new Keeper(folder, loadLibc(), { startsSupervisor: !values['no-supervisor'], report });
+  const keeper = new Keeper(folder, loadLibc(), {
+    supervisor: values.alone ? 'never' : values['no-supervisor'] ? 'when-it-dies' : 'at-once',
+    report,
+  });
   process.on('SIGHUP', () => {});
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {

@@ -40,9 +40,9 @@ export function createPosixSpawner(libc: Libc, onReaped: OnReaped): Spawner | nu
   const actions = Buffer.alloc(OPAQUE_BYTES);
   const signals = Buffer.alloc(OPAQUE_BYTES);
   calls.attrInit(attributes);
-  calls.sigfillset(signals);
+  signals.fill(0xff); // not sigfillset, which leaves out two of the C library's own, and those it would then ignore
   calls.attrSetSigDefault(attributes, signals); // Node ignores SIGPIPE; a child would inherit that
-  calls.sigemptyset(signals);
+  signals.fill(0);
   calls.attrSetSigMask(attributes, signals);
   calls.attrSetFlags(attributes, SPAWN_SETSID | SPAWN_SETSIGDEF | SPAWN_SETSIGMASK);
   const pidOut = new Int32Array(1);
@@ -113,8 +113,6 @@ function bindSpawn(libc: Libc) {
     attrSetFlags: libc.bind('int posix_spawnattr_setflags(void *attr, short flags)'),
     attrSetSigDefault: libc.bind('int posix_spawnattr_setsigdefault(void *attr, void *set)'),
     attrSetSigMask: libc.bind('int posix_spawnattr_setsigmask(void *attr, void *set)'),
-    sigfillset: libc.bind('int sigfillset(void *set)'),
-    sigemptyset: libc.bind('int sigemptyset(void *set)'),
   };
   type Calls = { [K in keyof typeof calls]: (...args: unknown[]) => number };
   return Object.values(calls).every((call) => call !== undefined) ? (calls as Calls) : null;

@@ -21,7 +21,7 @@ export interface SupervisorPorts {
   readonly report: (message: string) => void;
   /** It ended in order, and none is connected. */
   readonly onGoodbye: () => void;
-  /** false: whoever runs this keeper brings the supervisor along (tests). */
+  /** false: never starts one (tests bring their own). */
   readonly starts: boolean;
 }
 
@@ -39,6 +39,7 @@ export class SupervisorProcess {
   #deaths: number[] = [];
   #retry: NodeJS.Timeout | null = null;
   #waiters: Waiter[] = [];
+  #stopped = false;
 
   constructor(ports: SupervisorPorts) {
     this.#ports = ports;
@@ -110,7 +111,7 @@ export class SupervisorProcess {
     const ours = this.#connected === this.#child;
     this.#connected = null;
     // One that is not our child cannot be seen to die: its silence is all there is.
-    if (!ours && this.#child === null) this.#onDeath('it closed its connection');
+    if (!ours && this.#child === null && !this.#stopped) this.#onDeath('it closed its connection');
   }
 
   /** Resolves once a supervisor has said hello; rejects with why there is none. */
@@ -127,11 +128,13 @@ export class SupervisorProcess {
       this.#waiters.push({ resolve: settle(resolve), reject: settle(reject) });
       if (this.#child !== null) return;
       this.#deaths = [];
-      this.start().catch(reject);
+      if (this.#ports.starts) this.start().catch(reject);
+      else this.#giveUp('this keeper was told to start none');
     });
   }
 
   stop(): void {
+    this.#stopped = true;
     if (this.#retry) clearTimeout(this.#retry);
   }
 
@@ -139,6 +142,7 @@ export class SupervisorProcess {
     const now = performance.now();
     this.#deaths = [...this.#deaths.filter((at) => now - at < WINDOW_MS), now];
     this.#ports.report(`the supervisor is gone: ${why}`);
+    if (!this.#ports.starts) return;
     if (this.#deaths.length >= MAX_DEATHS) {
       this.#ports.report(`${MAX_DEATHS} supervisors died within a minute: none is started until one is asked for`);
       this.#giveUp(`${MAX_DEATHS} died within a minute, the last: ${why}`);

@@ -51,7 +51,7 @@ export class Rig {
     this.flags = flags;
   }
 
-  static async start(env: Readonly<Record<string, string>> = {}, flags = ['--no-supervisor']): Promise<Rig> {
+  static async start(env: Readonly<Record<string, string>> = {}, flags = ['--alone']): Promise<Rig> {
     const rig = new Rig(env, flags);
     await rig.startKeeper();
     return rig;
@@ -188,7 +188,7 @@ export class Rig {
       if (this.channel.closed) await this.connect();
       const lives = await this.channel.request('lives', null);
       await Promise.all(lives.map((life) => this.channel.request('killTree', { ...life, timeoutMs: 3000 })));
-      await Promise.all(lives.map((life) => this.exitOf(life).catch(() => null)));
+      await Promise.all(lives.filter(({ exit }) => exit === null).map((life) => this.exitOf(life)));
       const gone = once(this.keeper, 'exit');
       await this.channel.request('shutdown', null);
       await gone;

@@ -1,0 +1,140 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { condense, Journal, type JournalRecord, replay } from '../../src/keeper/journal.ts';
+import { LIMITS } from './rig.ts';
+
+const key = (instance: string, generation: number) => ({ instance, generation });
+const spawning = (instance: string, generation: number): JournalRecord => ({
+  type: 'spawning',
+  ...key(instance, generation),
+  organ: instance,
+  cookie: `${instance}-${generation}`,
+  logs: LIMITS,
+  readiness: null,
+});
+const spawned = (instance: string, generation: number, pid = 100): JournalRecord => ({
+  type: 'spawned',
+  ...key(instance, generation),
+  pid,
+  startTime: '12345',
+  at: 1000,
+  adopted: false,
+});
+const exited = (instance: string, generation: number, seq: number): JournalRecord => ({
+  type: 'exited',
+  ...key(instance, generation),
+  seq,
+  pid: 100,
+  code: 3,
+  signal: null,
+  at: 2000,
+  ours: false,
+  oomKilled: false,
+});
+const text = (records: readonly JournalRecord[]) => records.map((record) => `${JSON.stringify(record)}\n`).join('');
+
+test('a life is remembered as far as it came', () => {
+  const memory = replay(
+    text([
+      { type: 'keeper', machineBootId: 'boot', seq: 7 },
+      spawning('begun', 1),
+      spawning('failed', 1),
+      { type: 'spawn-failed', ...key('failed', 1) },
+      spawning('running', 2),
+      spawned('running', 2, 42),
+      { type: 'ready', ...key('running', 2) },
+      spawning('ended', 1),
+      spawned('ended', 1),
+      exited('ended', 1, 8),
+      spawning('forgotten', 1),
+      spawned('forgotten', 1),
+      exited('forgotten', 1, 9),
+      { type: 'forgotten', lives: [key('forgotten', 1)] },
+    ]),
+  );
+  expect(memory).toMatchObject({ machineBootId: 'boot', seq: 9 });
+  expect(
+    memory.lives.map(({ instance, identity, signalledReady, exit }) => [
+      instance,
+      identity?.pid,
+      signalledReady,
+      exit?.seq,
+    ]),
+  ).toEqual([
+    ['begun', undefined, false, undefined],
+    ['running', 42, true, undefined],
+    ['ended', 100, false, 8],
+  ]);
+});
+
+test('no journal is no memory; a torn last line and lines of garbage are passed over', () => {
+  expect(replay('')).toEqual({ machineBootId: null, seq: 0, lives: [] });
+  const whole = text([spawning('mint', 1), spawned('mint', 1)]);
+  expect(replay(`${whole}garbage\n{"type":"exited","instance":"mi`).lives).toEqual(replay(whole).lives);
+});
+
+const anyRecord = fc
+  .tuple(
+    fc.constantFrom('a', 'b'),
+    fc.integer({ min: 1, max: 3 }),
+    fc.integer({ min: 0, max: 5 }),
+    fc.integer({ min: 1, max: 99 }),
+  )
+  .map(([instance, generation, kind, seq]): JournalRecord => {
+    switch (kind) {
+      case 0:
+        return spawning(instance, generation);
+      case 1:
+        return spawned(instance, generation);
+      case 2:
+        return { type: 'ready', ...key(instance, generation) };
+      case 3:
+        return exited(instance, generation, seq);
+      case 4:
+        return { type: 'spawn-failed', ...key(instance, generation) };
+      default:
+        return { type: 'forgotten', lives: [key(instance, generation)] };
+    }
+  });
+
+test('a rewritten journal says what the old one said, wherever it was torn', () => {
+  fc.assert(
+    fc.property(fc.array(anyRecord, { maxLength: 30 }), fc.nat(), (records, cut) => {
+      const full = text([{ type: 'keeper', machineBootId: 'boot', seq: 0 }, ...records]);
+      const memory = replay(full.slice(0, Math.max(60, full.length - (cut % 80))));
+      const again = replay(text([...condense({ ...memory, machineBootId: 'boot' })]));
+      expect(again.lives).toEqual(memory.lives);
+      expect(again.seq).toBe(memory.seq);
+    }),
+  );
+});
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'azora-keeper-journal-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test('the file is rewritten without what was forgotten, and appended to', () => {
+  const path = join(folder, 'journal.ndjson');
+  writeFileSync(
+    path,
+    text([
+      spawning('old', 1),
+      spawned('old', 1),
+      { type: 'forgotten', lives: [key('old', 1)] },
+      spawning('new', 1),
+      spawned('new', 1),
+    ]),
+  );
+  const journal = new Journal(path, () => {});
+  journal.begin({ ...journal.read(), machineBootId: 'boot' });
+  expect(readFileSync(path, 'utf8')).not.toContain('old');
+  journal.append(exited('new', 1, 1));
+  expect(new Journal(path, () => {}).read().lives).toMatchObject([{ instance: 'new', exit: { seq: 1 } }]);
+  journal.close(true);
+  expect(new Journal(path, () => {}).read().lives).toEqual([]);
+});
