@@ -52,10 +52,13 @@ export async function findSupervisor(folder: StateFolder, version: string): Prom
 
 async function organsRun(folder: StateFolder, version: string): Promise<boolean> {
   const keeper = await connectKeeper(folder, version);
-  // The boot document exists from `up` to `down`; without a keeper, a new one finds out what still lives.
-  if (!keeper) return existsSync(folder.bootDocument);
+  if (!keeper) {
+    const { organsLiveWithoutKeeper } = await import('./leftovers.ts');
+    return organsLiveWithoutKeeper(folder);
+  }
   try {
     const lives = await keeper.channel.request('lives', null);
+    // The boot document exists from `up` to `down`, also while no organ happens to run.
     return lives.some((life) => life.exit === null) || existsSync(folder.bootDocument);
   } finally {
     keeper.channel.close();
