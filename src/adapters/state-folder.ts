@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -44,6 +43,8 @@ export function stateFolder(root: string): StateFolder {
 
 /** A folder of this user's whose name is short and always the same for one state folder. */
 function shortRunFolder(base: string): string {
+  // Loaded here only: it takes longer to load than most commands take to run.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const name = `azora-${createHash('sha256').update(base).digest('hex').slice(0, 16)}`;
   const runtime = process.env['XDG_RUNTIME_DIR'];
   return runtime && runtime.length < 60 ? join(runtime, name) : join(tmpdir(), `${name}-${userInfo().uid}`);

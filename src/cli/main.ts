@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { ownVersion } from '../adapters/version.ts';
 import { EXIT, FAILURE_EXIT, FailureError } from '../core/failures.ts';
 import type { CommandContext, CommandModule, GlobalOptions } from './command.ts';
 import { PROGRESS } from './command.ts';
@@ -164,8 +164,3 @@ function examplesText(examples: CommandModule['examples']): string {
 }
 
 const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slice(1)}.`;
-
-function ownVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
