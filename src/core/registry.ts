@@ -26,6 +26,8 @@ export interface OrganEntry {
   readonly instances: readonly { readonly instance: string; readonly url: string | null; readonly health: Health }[];
   /** When the supervisor registered it; null while it is withdrawn. */
   readonly registeredAt: string | null;
+  /** What the file says of it (its route, its labels); no organ can say otherwise. */
+  readonly metadata?: JsonObject;
 }
 
 /** One service as `GET /services` shows it (SPEC 5). */
@@ -223,7 +225,10 @@ function merged(
     // A service is as healthy as its best instance; an organ's own health is for the supervisor to say.
     health: own ? (lapsed && all.every(({ health }) => health === 'Critical') ? 'Critical' : own) : best(all),
     instances: all,
-    metadata: Object.fromEntries(registrations.flatMap(({ metadata }) => Object.entries(metadata))),
+    metadata: {
+      ...Object.fromEntries(registrations.flatMap(({ metadata }) => Object.entries(metadata))),
+      ...organ?.metadata,
+    },
     registeredAt: (organ?.registeredAt ?? registrations[0]?.registeredAt) as string,
   };
 }

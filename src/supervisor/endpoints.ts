@@ -26,6 +26,21 @@ export class Endpoints {
     this.#seed = seed;
   }
 
+  /** What runs keeps the ports that it runs with. */
+  restore(config: SystemConfig, ports: Remembered): void {
+    for (const organ of Object.values(config.organs)) {
+      for (const instance of instanceNames(organ)) {
+        const held = organ.ports.flatMap(({ name }) => {
+          const port = ports[`${instance}.${name}`];
+          return port === undefined ? [] : [[name, port] as const];
+        });
+        if (held.length < organ.ports.length || held.length === 0) continue;
+        this.#ports.set(instance, Object.fromEntries(held));
+        for (const [, port] of held) this.#taken.add(port);
+      }
+    }
+  }
+
   /** Gives every instance of a configuration its ports; those that it has already stay. */
   async assign(config: SystemConfig, remembered: Remembered): Promise<void> {
     const organs = Object.values(config.organs).filter((organ) => organ.ports.length > 0);

@@ -1,7 +1,8 @@
 import type { RunningRegistry } from '../adapters/registry/server.ts';
+import type { OrganConfig } from '../core/config/model.ts';
 import type { NewEvent } from '../core/events.ts';
 import { aggregate } from '../core/health.ts';
-import { type Instance, instanceNames, type SystemState } from '../core/machine/state.ts';
+import { type Instance, instanceNames, isAlive, type SystemState } from '../core/machine/state.ts';
 import type { OrganEntry, RegistryView } from '../core/registry.ts';
 import type { Health } from '../core/status.ts';
 import { timestamp } from '../core/time.ts';
@@ -76,9 +77,10 @@ export class RegistryHost {
   }
 
   /** Enters what has become reachable and withdraws what has not stayed so. */
-  onChanged(before: SystemState, after: SystemState): void {
-    if (before.instances === after.instances) return;
+  onChanged(before: SystemState | null, after: SystemState): void {
+    if (before?.instances === after.instances) return;
     for (const instance of after.instances.values()) {
+      if (!isAlive(instance) && before?.instances.get(instance.name) !== instance) this.#forget(instance.name);
       const url = this.#means.urlOf(instance.name);
       if (url === null) continue;
       const is = isReachable(instance);
@@ -88,9 +90,13 @@ export class RegistryHost {
         this.#registered(instance.organ, url, instance.organ, instance.name);
       } else {
         this.#registeredAt.delete(instance.name);
-        void this.#running.then((registry) => registry?.forget(instance.name));
       }
     }
+  }
+
+  /** What an instance registered itself goes with it. */
+  #forget(instance: string): void {
+    void this.#running.then((registry) => registry?.forget(instance));
   }
 
   #registered(name: string, url: string, organ: string, instance: string): void {
@@ -121,12 +127,12 @@ export class RegistryHost {
       status: state.boot.phase === 'stopped' ? 'Offline' : aggregate(all.map((instance) => instance.health.level)),
       organs: Object.values(state.config.organs).map((organ) => {
         const instances = instanceNames(organ).flatMap((name) => state.instances.get(name) ?? []);
-        return this.#entry(organ.name, organ.category, instances);
+        return this.#entry(organ, instances);
       }),
     };
   }
 
-  #entry(name: string, category: string | null, instances: readonly Instance[]): OrganEntry {
+  #entry({ name, category, route, labels }: OrganConfig, instances: readonly Instance[]): OrganEntry {
     const entries = instances.map((instance) => ({
       instance: instance.name,
       url: isReachable(instance) ? this.#means.urlOf(instance.name) : null,
@@ -140,6 +146,7 @@ export class RegistryHost {
       url: reachable?.url ?? null,
       instances: entries,
       registeredAt: (reachable && this.#registeredAt.get(reachable.instance)) ?? null,
+      metadata: { ...(route && { route: { ...route } }), ...(Object.keys(labels).length > 0 && { labels }) },
     };
   }
 }

@@ -31,6 +31,8 @@ import { Usage } from './usage.ts';
 import { Watcher } from './watcher.ts';
 import { Wheel } from './wheel.ts';
 
+const RETAIN_EVERY_MS = 10 * 60_000;
+
 /**
  * The composition root of the supervisor: makes every part and ties them together. Read it first: what comes from the keeper
  * and from commands goes into the supervisor's queue as inputs; what the core decides goes out through `effects`.
@@ -120,6 +122,7 @@ export class Wiring {
         if (!this.#supervisor) void this.#halt();
       },
     });
+    setTimeout(() => this.#retainHistory(), 1000).unref();
   }
 
   /** SIGTERM: an orderly stop of everything. */
@@ -164,6 +167,7 @@ export class Wiring {
   /** Goes on from where another supervisor ended. */
   async #takeOver(document: BootDocument): Promise<void> {
     const { config } = document;
+    this.#endpoints.restore(config, document.ports);
     await this.#prepare(config, document);
     for (const [instance, digest] of Object.entries(document.tokens)) {
       const organ = instance in config.organs ? instance : instance.replace(/-\d+$/, '');
@@ -195,6 +199,7 @@ export class Wiring {
     const { state, effects, inputs, adopted } = recover(supervisor.state, latestLives(lives), now());
     const after = this.#adopt(state);
     for (const instance of adopted) after.say(adoptedEvent(instance));
+    this.#registry.onChanged(null, state);
     for (const effect of effects) this.#effects.perform(effect, state);
     // An empty `act` makes the core look at what may start or end now.
     after.dispatch(...inputs, { type: 'act', verb: 'start', instances: [] });
@@ -218,6 +223,13 @@ export class Wiring {
     recordChanges(this.#store, before, after, this.#statusSurroundings());
     this.#registry.onChanged(before, after);
     if (before.boot !== after.boot && after.boot.phase !== 'stopped') this.#writeDocument(after);
+  }
+
+  /** Deletes what is older or more than the file allows, a little at a time, from now on. */
+  #retainHistory(): void {
+    const limits = this.#supervisor?.state.config.retention;
+    const more = limits !== undefined && this.#store.retain(limits);
+    setTimeout(() => this.#retainHistory(), limits && !more ? RETAIN_EVERY_MS : 1000).unref();
   }
 
   #writeDocument({ config, boot }: SystemState): void {
