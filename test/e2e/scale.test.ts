@@ -61,8 +61,13 @@ test(`${COUNT} organs run within twice the time of a bare spawn loop`, options, 
 test('status takes three times as long as `node -e 0` at most', options, async () => {
   await using system = await rig.system({ yaml: sleepers });
   await boot(system);
-  const status = await fastest(5, async () => (await system.expect(0, ['status'])).durationMs);
-  const node = await fastest(5, nodeMs);
+  // In turns, so that both have the same luck with what else the machine does.
+  let status = Number.POSITIVE_INFINITY;
+  let node = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 10; round++) {
+    status = Math.min(status, (await system.expect(0, ['status'])).durationMs);
+    node = Math.min(node, await nodeMs());
+  }
   console.info(`status takes ${status.toFixed(0)} ms, node -e 0 takes ${node.toFixed(0)} ms`);
   expect(status).toBeLessThan(3 * node);
 });
