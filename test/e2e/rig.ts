@@ -23,7 +23,7 @@ import { within } from './rig/within.ts';
  */
 
 const root = resolve(import.meta.dirname, '../..');
-const azora = process.env.AZORA_BIN ?? join(root, 'bin/azora');
+const azora = resolve(process.env.AZORA_BIN ?? join(root, 'bin/azora'));
 const version = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
 const WAIT_MS = 30_000;
 
