@@ -13,8 +13,6 @@ import { Wake } from './wake.ts';
 
 /** After a notice, others follow soon; and what was read this long after it was stamped can be put in order for certain. */
 const GATHER_MS = 10;
-/** At most so often are folders searched for new files, however fast files are rotated. */
-const DISCOVER_MS = 50;
 /** A line that has not ended is shown as far as it has come when nothing was added for so long: a prompt, last words. */
 const QUIET_LINE_MS = 1000;
 /** Times this far ahead were stamped before the clock was set back; there is no sense in waiting for them. */
@@ -34,7 +32,8 @@ export interface FollowOptions<T> extends Omit<LogQuery, 'organs' | 'previous'> 
 
 /**
  * Follows the logs of a live system: across rotations, into files and organs that appear later. Lines of all sources come in
- * time order, about 10 ms after they were written. Resolves once `signal` aborts and what was there by then was handed out.
+ * time order (to the millisecond between instances, whose fractions are their own; the first ones of a file that has just
+ * appeared may come late), about 10 ms after they were written. Resolves once `signal` aborts and what was there by then was handed out.
  */
 export function followLogs(options: FollowOptions<LogLine>): Promise<void> {
   return new Follower(options, (source, selection) => new LineSplitter(lineRules(source, selection))).run();
@@ -51,7 +50,8 @@ class Follower<T extends Timed> {
   readonly #wake = new Wake();
   readonly #startedAt = Date.now();
   #readers = new Map<string, SourceReader<T>>();
-  #discoveredAt: number | null = null;
+  /** The latest discovery, on the clock of performance.now(). */
+  #discovered: { readonly startedAt: number; readonly endedAt: number } | null = null;
   #organs = '';
 
   constructor(options: FollowOptions<T>, splitterFor: (source: Source, selection: Selection) => Splitter<T>) {
@@ -62,12 +62,13 @@ class Follower<T extends Timed> {
   async run(): Promise<void> {
     const { signal } = this.#options;
     try {
-      await this.#discover();
       while (!signal.aborted) {
-        const isBehind = await this.#round(Date.now());
+        // Taken before anything is looked at: what was written by then will be seen, in new files too.
+        const now = Date.now();
+        if (this.#isDiscoveryDue()) await this.#discover();
+        const isBehind = await this.#round(now);
         if (isBehind) await nextTurn();
         else await this.#pause();
-        if (this.#isDiscoveryDue()) await this.#discover();
       }
       await this.#drain();
     } finally {
@@ -97,8 +98,7 @@ class Follower<T extends Timed> {
   async #pause(): Promise<void> {
     const isHolding = [...this.#readers.values()].some(({ queue }) => queue.length > 0);
     const { signal } = this.#options;
-    const longest = this.#wake.stirred ? DISCOVER_MS : this.#wake.pollMs;
-    await this.#wake.wait(isHolding ? GATHER_MS : longest, signal);
+    await this.#wake.wait(isHolding || this.#wake.stirred ? GATHER_MS : this.#wake.pollMs, signal);
     if (!signal.aborted && !isHolding) await sleep(GATHER_MS);
   }
 
@@ -112,16 +112,19 @@ class Follower<T extends Timed> {
   }
 
   #isDiscoveryDue(): boolean {
-    const age = performance.now() - (this.#discoveredAt ?? 0);
-    if (age < DISCOVER_MS) return false;
-    return this.#wake.stirred || age >= this.#wake.pollMs || this.#organs !== String(this.#options.organs());
+    const now = performance.now();
+    if (this.#discovered === null) return true;
+    const { startedAt, endedAt } = this.#discovered;
+    if (now - startedAt >= this.#wake.pollMs || this.#organs !== String(this.#options.organs())) return true;
+    // However fast files are rotated, searching folders for new ones takes no more than half of the time.
+    return this.#wake.stirred && now - endedAt >= endedAt - startedAt;
   }
 
   /** Finds new sources and lets go of organs that are no longer asked for. */
   async #discover(): Promise<void> {
     const { folder, streams, instances } = this.#options;
-    const isFirst = this.#discoveredAt === null;
-    this.#discoveredAt = performance.now();
+    const isFirst = this.#discovered === null;
+    const startedAt = performance.now();
     const chosen = this.#options.organs();
     this.#organs = String(chosen);
     const organs = chosen ?? organsWithLogs(folder);
@@ -137,6 +140,7 @@ class Follower<T extends Timed> {
       reader.close();
       this.#readers.delete(key);
     }
+    this.#discovered = { startedAt, endedAt: performance.now() };
   }
 
   /** What is found at first begins where the caller says; what appears later, with the time when following began. */

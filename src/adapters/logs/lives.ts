@@ -12,13 +12,13 @@ interface Start {
   readonly time: number;
 }
 
-/** The time of the life before the last one that `sources`, the streams of one instance, know of; null when there is none. */
+/** The time of the life before the last one that `sources`, the streams of one instance, know of; null when no life is known. */
 export function previousLife(sources: readonly Source[]): Window | null {
   const starts = sources.flatMap(latestStarts).sort((a, b) => b.time - a.time);
   const to = takeStart(starts);
   const from = takeStart(starts);
-  // Where the file with the start of the life before was deleted, what is left of it cannot be told from older lives.
-  return to === null || from === null ? null : { from, to };
+  // Where the start of the life before was deleted, all that is kept without any other start belongs to it.
+  return to === null ? null : { from: from ?? Number.NEGATIVE_INFINITY, to };
 }
 
 /** Takes the latest start off, in one stream or both; answers when it began. */

@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Clock, LogWriter } from './writer.ts';
 
-/** Runs as a worker: floods some sources with numbered lines, in torn chunks, rotating every few milliseconds. */
+/** Runs as a worker: floods some sources with numbered lines, in torn chunks, rotating every few milliseconds. The
+ * first line of each comes at once, the flood when it is told to. */
 const { folder, rounds, deleting } = workerData as { folder: string; rounds: number; deleting: boolean };
 
 const KEPT = 150;
@@ -14,6 +16,9 @@ const writers = [
 ];
 const counts = writers.map(() => 0);
 
+for (const [i, writer] of writers.entries())
+  writer.append(`${writer.instance} ${writer.stream} ${counts[i]!++}\n`, Date.now());
+await once(parentPort!, 'message');
 for (let round = 0; round < rounds; round++) {
   for (const [i, writer] of writers.entries()) {
     let chunk = '';

@@ -247,9 +247,9 @@ describe('properties', () => {
         const expected = Buffer.concat(perform(script).map(({ bytes }) => bytes));
         expect((await raw()).equals(expected)).toBe(true);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
-  });
+  }, 30_000);
 
   it('every byte is in one line, once, and lines come in time order', async () => {
     await fc.assert(
@@ -268,9 +268,9 @@ describe('properties', () => {
           expect(mine.every(({ line }) => line.length < 2 * PART_BYTES)).toBe(true);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
-  });
+  }, 30_000);
 
   it('lines are the same read backwards from the end and from a time in the middle', async () => {
     await fc.assert(
@@ -285,7 +285,7 @@ describe('properties', () => {
           expect(await read({ organs: [organ], window, tail: 3 })).toEqual(within.slice(-3));
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
-  });
+  }, 30_000);
 });
