@@ -5,7 +5,7 @@ import { decodeLine, type LineFilter, type LogLine, lineRules, rawLineRules, typ
 import { merged } from './merge.ts';
 import { type RawChunk, RawSplitter } from './raw-splitter.ts';
 import { seekTime } from './seek.ts';
-import { type ReaderRules, SourceReader } from './source-reader.ts';
+import { READ_BYTES, type ReaderRules, SourceReader } from './source-reader.ts';
 import { ALWAYS, type Splitter, type Timed, type Window } from './splitter.ts';
 import { seekTail } from './tail.ts';
 
@@ -34,7 +34,7 @@ export interface LogQuery {
 
 /**
  * Reads kept lines, merged over instances and streams in time order, in batches. Memory does not grow with the logs: what is
- * held is one read (128 KiB) per stream of an instance. Sees what is there when it is called; needs nothing to be running.
+ * held is one read per stream of an instance, 128 KiB each while they are few, and 4 MiB over all. Sees what is there when it is called; needs nothing to be running.
  */
 export async function* readLogs(query: LogQuery): AsyncGenerator<LogLine[]> {
   const readers = await openReaders(query, 'opening', sourcesFor(query), (source, selection) => {
@@ -83,12 +83,13 @@ export async function openReaders<T extends Timed>(
   splitterFor: (source: Source, selection: Selection) => Splitter<T>,
 ): Promise<SourceReader<T>[]> {
   const filter = query.filter ?? null;
+  const readBytes = sharePerSource(sources.length);
   const opened = await Promise.all(
     sources.map(async (source) => {
       const window = query.previous ? previousWindow(source, query) : (query.window ?? ALWAYS);
       if (window === null) return null;
       const splitter = splitterFor(source, { window, filter, skip: query.skip });
-      return SourceReader.open(source, splitter, { until, onTrouble: query.onTrouble });
+      return SourceReader.open(source, splitter, { until, readBytes, onTrouble: query.onTrouble });
     }),
   );
   const readers = opened.filter((reader) => reader !== null);
@@ -104,6 +105,17 @@ export async function openReaders<T extends Timed>(
     await seekTail(ofOrgan, { lines, make, skip });
   }
   return readers;
+}
+
+/** Text held at a time over all sources. */
+const HELD_BYTES = 4 * 1024 * 1024;
+const LEAST_READ_BYTES = 4096;
+
+/** How much to read of each of so many sources at a time: a power of two. */
+function sharePerSource(count: number): number {
+  let share = READ_BYTES;
+  while (share * count > HELD_BYTES && share > LEAST_READ_BYTES) share /= 2;
+  return share;
 }
 
 /** The part of the query's window that belongs to the life before the last; null: there was none. */

@@ -5,7 +5,7 @@ import { startBefore } from './line-parts.ts';
 import type { LogFile } from './log-file.ts';
 import type { Splitter, Timed, Window } from './splitter.ts';
 
-/** The most that is read of one source at a time. */
+/** The most that is read of one source at a time, where there are few. */
 export const READ_BYTES = 128 * 1024;
 
 /** Shared by all readers: what a plain file answers is split before anything else can run. */
@@ -15,6 +15,8 @@ const NOTHING = Buffer.alloc(0);
 export interface ReaderRules {
   /** What was there at the time of opening, or that and all that comes. */
   readonly until: 'opening' | 'for-ever';
+  /** The most to read at a time; what is read is held until its turn in the merge. At most READ_BYTES. */
+  readonly readBytes: number;
   /** Said once per damaged file. */
   readonly onTrouble?: ((message: string) => void) | undefined;
 }
@@ -162,8 +164,9 @@ export class SourceReader<T extends Timed> {
     }
   }
 
-  /** Up to a multiple of READ_BYTES, so that reads and the blocks of line parts fall together. */
+  /** Up to a multiple of it, so that reads and the blocks of line parts fall together. */
   #readSize(): number {
-    return READ_BYTES - (this.#offset % READ_BYTES);
+    const { readBytes } = this.#rules;
+    return readBytes - (this.#offset % readBytes);
   }
 }
