@@ -5,3 +5,4 @@ export * from './errors.ts';
 export { readBody, readParams, readQuery } from './input.ts';
 export { Mutex } from './mutex.ts';
 export { createApp, type Health, type Listening, listen, log, type Organ, serve } from './server.ts';
+export { bearerToken, type Principal, TokenVerifier, type TokenVerifierOptions } from './tokens.ts';

@@ -7,6 +7,8 @@ declare module 'opossum' {
     resetTimeout?: number;
     rollingCountTimeout?: number;
     rollingCountBuckets?: number;
+    /** Whether an error is none of the breaker's business. */
+    errorFilter?: (error: Error) => boolean;
   }
   export default class CircuitBreaker<A extends unknown[], R> {
     constructor(action: (...args: A) => Promise<R>, options?: Options);

@@ -1,6 +1,7 @@
-import type { Server } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { messageOf, NotFound, OrganError, PayloadTooLarge } from './errors.ts';
@@ -23,6 +24,12 @@ export interface Organ {
   close?(): unknown;
   /** Largest request body in bytes, default 1 MiB. */
   readonly maxBodyBytes?: number;
+  /** More lines for `/metrics`, in Prometheus text. */
+  moreMetrics?(): readonly string[];
+  /** Sees requests before they are read, as streams; true when it answers by itself. */
+  intercept?(request: IncomingMessage, response: ServerResponse): boolean;
+  /** Takes over a connection that asks for another protocol; without it such a request is answered as any other. */
+  upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
 export interface Listening {
@@ -63,7 +70,8 @@ export function createApp(organ: Organ): Hono {
   });
   app.get('/metrics', async (c) => {
     const { metrics = {} } = await examine(organ);
-    const lines = [...renderProcess(), ...requests.render(), ...renderGauges(organ.name, metrics)];
+    const own = organ.moreMetrics?.() ?? [];
+    const lines = [...renderProcess(), ...requests.render(), ...renderGauges(organ.name, metrics), ...own];
     return c.text(`${lines.join('\n')}\n`, 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
   });
   if (organ.app) app.route('/', organ.app);
@@ -79,7 +87,18 @@ export function createApp(organ: Organ): Hono {
 
 /** Listens on loopback (HOST overrides) at `port`, 0 for any free one. Rejects when the port is taken. */
 export async function listen(organ: Organ, port: number, host = process.env.HOST ?? '127.0.0.1'): Promise<Listening> {
-  const server = createAdaptorServer({ fetch: createApp(organ).fetch }) as Server;
+  const answer = getRequestListener(createApp(organ).fetch);
+  const server = createServer((request, response) => {
+    if (!organ.intercept?.(request, response)) void answer(request, response);
+  });
+  server.on('clientError', refuse);
+  const upgraded = new Set<Duplex>();
+  if (organ.upgrade) {
+    server.on('upgrade', (request, socket, head) => {
+      upgraded.add(socket.once('close', () => upgraded.delete(socket)));
+      organ.upgrade?.(request, socket, head);
+    });
+  }
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -92,6 +111,7 @@ export async function listen(organ: Organ, port: number, host = process.env.HOST
 
   const stop = async (graceMs: number) => {
     const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of upgraded) socket.destroy(); // they have no end of their own
     const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
     await closed;
     clearTimeout(cutOff);
@@ -130,6 +150,20 @@ export async function serve(organ: Organ): Promise<void> {
     process.stderr.write(`${organ.name} cannot listen on port ${port}: ${messageOf(error)}\n`);
     process.exit(1);
   }
+}
+
+/** Answers what is not HTTP, or too much of it, as JSON too. */
+function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const [status, code, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'headers_too_large', 'the headers are over 16 KiB']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'request_timeout', 'the request took too long to arrive']
+        : ['400 Bad Request', 'bad_request', `the request is not valid HTTP: ${error.message}`];
+  const body = JSON.stringify({ error: code, message });
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`;
+  socket.end(`${head}connection: close\r\n\r\n${body}`);
 }
 
 async function examine(organ: Organ): Promise<Health> {
