@@ -4,6 +4,7 @@ import type { Endpoint } from '../core/config/references.ts';
 import type { Effect } from '../core/machine/effects.ts';
 import type { InstanceInput, SystemInput } from '../core/machine/inputs.ts';
 import { ASSUME_READY_MS } from '../core/machine/instance.ts';
+import { instancesOf } from '../core/machine/relations.ts';
 import type { Instance, SystemState } from '../core/machine/state.ts';
 import type { ProcessInfo } from '../keeper/protocol.ts';
 import { type CheckPlace, runCheck } from './checks.ts';
@@ -188,13 +189,15 @@ export class Effects {
 
   async #runChecks(system: SystemState): Promise<void> {
     const checks = await Promise.all(
-      system.config.checks.map((check) => {
-        const instance = check.organ === null ? undefined : system.instances.get(check.organ);
-        const place = instance
-          ? this.#place(system, instance)
-          : { endpointOf: this.#endpointOf, cwd: process.cwd(), env: process.env as Record<string, string> };
-        return runCheck(check, place);
-      }),
+      system.config.checks
+        .filter((check) => isAskedFor(system, check.organ))
+        .map((check) => {
+          const instance = check.organ === null ? undefined : system.instances.get(check.organ);
+          const place = instance
+            ? this.#place(system, instance)
+            : { endpointOf: this.#endpointOf, cwd: process.cwd(), env: process.env as Record<string, string> };
+          return runCheck(check, place);
+        }),
     );
     this.#means.recordChecks(system.boot.bootId, checks);
     this.#means.dispatch({ type: 'checked', passed: checks.every((check) => check.passed), checks });
@@ -227,6 +230,12 @@ export class Effects {
     if (timer) clearTimeout(timer);
     this.#timers.delete(key);
   }
+}
+
+/** A check of an organ that nobody asked for (`azora up mint`, or it was stopped by hand) has nothing to say. */
+function isAskedFor(system: SystemState, organ: string | null): boolean {
+  if (organ === null) return true;
+  return system.boot.wanted.has(organ) && instancesOf(system, organ).some((instance) => instance.desired === 'up');
 }
 
 const instanceIn = (system: SystemState, name: string): Instance => system.instances.get(name)!;
