@@ -52,10 +52,14 @@ export class Board {
     }
   }
 
-  /** Whatever goes on now will not end on this board; a step of which nothing was heard has not begun. */
+  /** Whatever goes on now will not end on this board. */
   end(): void {
-    for (const line of [...this.#instances.values(), ...this.#steps.values()]) {
-      if (line.outcome === null) line.set({ text: line.text ? `still ${line.text}` : 'not reached', outcome: 'left' });
+    for (const line of this.#instances.values()) {
+      if (line.outcome === null) line.set({ text: line.text ? `still ${line.text}` : 'not begun', outcome: 'left' });
+    }
+    for (const [name, line] of this.#steps) {
+      const text = this.#stepStartedAt.has(name) ? 'not finished' : 'not reached';
+      if (line.outcome === null) line.set({ text, outcome: 'left' });
     }
   }
 

@@ -80,7 +80,7 @@ const marked = (name: string, emoji: string): string =>
 
 /** Organs that belong to no step: over when each of them is. */
 function organsTask(instances: readonly string[], board: Board, room: number, others: boolean): ListrTask {
-  const title = others ? '🧩 Organs in no step' : '🧩 Organs';
+  const title = others ? '🧩 Other organs' : '🧩 Organs';
   const lines = instances.map((name) => board.instance(name));
   const words = (): string => `${title}  ${lines.filter(({ outcome }) => outcome !== null).length}/${lines.length}`;
   return { title, task: (_, task) => follow(task, lines, words, { instances, board, room }) };
@@ -120,7 +120,7 @@ function follow(
     task.title = words();
     if (instances.length <= room) return;
     const open = members.filter(({ line }) => line.outcome === null).map(({ name }) => name);
-    task.output = open.length === 0 ? '' : fit(`waiting for ${list(open, 6)}`, 70);
+    task.output = open.length === 0 ? '' : fit(`waiting for ${list(open, 4)}`, 70);
   };
   for (const { line } of members) line.listeners.add(draw);
   for (const line of lines) line.listeners.add(draw);
