@@ -13,6 +13,9 @@ export interface Lock {
   release(): void;
 }
 
+/** A database handle that nobody refers to is collected, and its lock with it: what is held is held here. */
+const held = new Set<object>();
+
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
@@ -59,7 +62,14 @@ function takeDatabaseLock(path: string): Lock | null {
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   writePid(fd);
   closeSync(fd);
-  return { path, release: () => database.close() };
+  held.add(database);
+  return {
+    path,
+    release: () => {
+      held.delete(database);
+      database.close();
+    },
+  };
 }
 
 function writePid(fd: number): void {
