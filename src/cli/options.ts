@@ -8,7 +8,7 @@ export function durationOption(text: string): number {
   return ms;
 }
 
-/** For commander: `--profile a b`, `--profile a,b` and `--profile a --profile b` are the same. */
+/** For commander: `--profile a,b` and `--profile a --profile b` are the same. */
 export function namesOption(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, ...text.split(',').filter((name) => name !== '')];
 }

@@ -16,18 +16,18 @@ export interface RawStream {
 type Env = Readonly<Record<string, string | undefined>>;
 
 export function createOutput(stream: RawStream, env: Env, noColor: boolean): Output {
-  const style: ChalkInstance = new Chalk({ level: colorLevel(env, stream.isTTY === true, noColor) });
+  // Asked once: listr2, when told to draw on stderr, says of process.stdout too that it is a terminal.
+  const isTTY = stream.isTTY === true;
+  const style: ChalkInstance = new Chalk({ level: colorLevel(env, isTTY, noColor) });
   return {
     style,
-    get isTTY() {
-      // Nothing can be redrawn on a dumb terminal.
-      return stream.isTTY === true && env.TERM !== 'dumb';
-    },
+    // Nothing can be redrawn on a dumb terminal.
+    isTTY: isTTY && env.TERM !== 'dumb',
     get columns() {
-      return stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY;
+      return isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY;
     },
     get rows() {
-      return stream.isTTY ? stream.rows || 24 : Number.POSITIVE_INFINITY;
+      return isTTY ? stream.rows || 24 : Number.POSITIVE_INFINITY;
     },
     write: (chunk) => stream.write(chunk),
     drained: () =>

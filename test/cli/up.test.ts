@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { UpResult } from '../../src/adapters/control/protocol.ts';
 import type { SystemEvent } from '../../src/core/events.ts';
@@ -133,6 +134,95 @@ describe('azora up -d', () => {
       stderr: expect.stringContaining('the system goes on without this command'),
     });
     expect(supervisor.asked.map(({ method }) => method)).not.toContain('down');
+  });
+});
+
+describe('azora up on a terminal', () => {
+  const yaml = `version: 1
+name: example
+boot: { steps: [{ name: Ground, organs: [aegis] }, { name: Late, organs: [mint] }] }
+organs:
+  aegis: { command: sleep 99 }
+  mint: { command: sleep 99 }
+  oracle: { command: sleep 99 }
+`;
+  const step = (name: string, index: number, status: string) => ({ step: name, index, total: 4, status, organs: [] });
+  const document = aDocument(['aegis', 'mint', 'oracle'].map((name) => anInstance(name)));
+  const up = { ...UP, starting: ['aegis', 'mint', 'oracle'] };
+  const terminal = { columns: 80, rows: 24 };
+  /** The picture that is left in the end: all after the last time that the screen was cleared. */
+  const picture = (stderr: string): string[] =>
+    stripVTControlCharacters(stderr.slice(stderr.lastIndexOf('\x1b[?2026l')))
+      .split(/\r?\n/)
+      .map((line) => line.replace(/^(\s*)\S+ /, '$1').trimEnd());
+
+  test('lists the steps with their times, and the organs that are in none', async () => {
+    await using supervisor = await FakeSupervisor.start(
+      document,
+      {
+        up: () => {
+          supervisor.tell('boot-step', null, step('Ground', 0, 'started'));
+          supervisor.tell('organ-ready', 'aegis', { durationMs: 90 });
+          supervisor.tell('boot-step', null, step('Ground', 0, 'done'));
+          supervisor.tell('boot-step', null, step('Late', 1, 'started'));
+          supervisor.tell('organ-ready', 'oracle', { durationMs: 300 });
+          supervisor.tell('organ-ready', 'mint', { durationMs: 90 });
+          supervisor.tell('boot-step', null, step('Late', 1, 'done'));
+          for (const [index, name] of ['Health and security monitoring', 'Comprehensive checks'].entries()) {
+            supervisor.tell('boot-step', null, step(name, index + 2, 'started'));
+            supervisor.tell('boot-step', null, step(name, index + 2, 'done'));
+          }
+          supervisor.tell('system-ready', null, { durationMs: 900 });
+          return up;
+        },
+      },
+      yaml,
+    );
+    const { code, stderr } = await azora(['up', '-d'], { cwd: supervisor.home, terminal });
+    expect(code).toBe(0);
+    expect(picture(stderr).slice(0, 5)).toEqual([
+      '[1/4] 🧩 Ground  200 ms',
+      '[2/4] 🧩 Late  300 ms',
+      '🧩 Other organs  1/1',
+      '[3/4] 💓 Health and security monitoring  100 ms',
+      '[4/4] 🔎 Comprehensive checks  100 ms',
+    ]);
+  });
+
+  test('shows where a boot failed, what was left, and the account of it below', async () => {
+    await using supervisor = await FakeSupervisor.start(
+      document,
+      {
+        up: () => {
+          supervisor.tell('boot-step', null, step('Ground', 0, 'started'));
+          supervisor.tell('organ-failed', 'aegis', {
+            cause: 'exited with code 3',
+            code: 3,
+            signal: null,
+            blocked: ['mint'],
+          });
+          supervisor.tell('organ-waiting', 'mint', { on: [{ organ: 'aegis', condition: 'healthy', state: 'failed' }] });
+          supervisor.tell('system-boot-failed', null, { reason: 'critical organ aegis failed', failed: ['aegis'] });
+          return up;
+        },
+      },
+      yaml,
+    );
+    const { code, stderr } = await azora(['up', '-d'], { cwd: supervisor.home, terminal });
+    expect(code).toBe(1);
+    expect(picture(stderr).slice(0, 8)).toEqual([
+      '[1/4] 🧩 Ground  not finished',
+      '  aegis  exited with code 3',
+      '[2/4] 🧩 Late  not reached',
+      '  mint  still waiting for aegis (healthy)',
+      '🧩 Other organs  1/1',
+      '  oracle  not begun',
+      '[3/4] 💓 Health and security monitoring  not reached',
+      '[4/4] 🔎 Comprehensive checks  not reached',
+    ]);
+    expect(stderr.indexOf('✖ aegis failed: exited with code 3')).toBeGreaterThan(
+      stderr.indexOf('Comprehensive checks'),
+    );
   });
 });
 

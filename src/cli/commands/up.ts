@@ -24,7 +24,11 @@ export const command = defineCommand<UpOptions>({
       .argument('[organ...]', 'only these and what they need')
       .option('-d, --detach', 'return once the system is ready; it belongs to no terminal')
       .option('--no-deps', 'do not start what the organs need')
-      .option('--profile <names...>', 'activate these profiles, instead of those of the file', namesOption)
+      .option(
+        '--profile <name>',
+        'activate this profile, instead of those of the file (repeat it for more)',
+        namesOption,
+      )
       .option('--wait-timeout <duration>', 'give up (124) when it is not ready by then', durationOption)
       .option('--abort-on-failure', 'when an organ fails for good, stop everything and end with 1')
       .option('--exit-code-from <organ>', "when this organ ends, stop everything and end with the organ's code")

@@ -26,6 +26,8 @@ export function ttyView(plan: BootPlan, outputs: ViewOutputs): EventView {
     concurrent: false,
     exitOnError: false,
     registerSignalListeners: false,
+    // It would look at stdout, which may be a file while this goes to the terminal.
+    forceTTY: true,
     rendererOptions: { logger, collapseSubtasks: true, collapseErrors: true, formatOutput: 'truncate' },
   });
   const shown = tasks.length === 0 ? Promise.resolve() : list.run();
