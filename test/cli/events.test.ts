@@ -57,6 +57,7 @@ describe('one line per change', () => {
       'mint stuck: pid 9 (dd if=/dev/x) cannot be killed',
     ],
     ['health-changed', 'mint', { from: 'Unknown', to: 'Healthy' }, null],
+    ['health-changed', 'mint', { from: 'Healthy', to: 'Unknown', reason: null }, null],
     [
       'health-changed',
       'mint',

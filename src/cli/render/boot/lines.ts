@@ -112,8 +112,8 @@ export function survivorWords(data: JsonObject): string {
 
 function healthChange(event: SystemEvent, style: ChalkInstance): string | null {
   const { from, to, reason } = event.data;
-  // The first verdict is what "ready" has said already.
-  if (from === 'Unknown' && to === 'Healthy') return null;
+  // The first verdict is what "ready" has said already; that nothing is known of what is stopped goes without saying.
+  if ((from === 'Unknown' && to === 'Healthy') || to === 'Unknown') return null;
   const paint = to === 'Healthy' ? style.green : to === 'Degraded' ? style.yellow : style.red;
   const why = asText(reason);
   return `${asText(from) ?? '?'} → ${paint(asText(to) ?? '?')}${why ? `: ${oneLine(why)}` : ''}`;
