@@ -27,6 +27,8 @@ type Frame =
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** A peer that does not read what it is sent may fall behind by this much before it is cut off. */
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
+/** The other side begins with the first of many long frames while the rest is being made. */
+const MAX_WRITE_CHARS = 64 * 1024;
 
 export interface ChannelOptions<Local extends Methods, Heard extends Notices> {
   /** What this side answers. */
@@ -53,6 +55,8 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
   #resting = false;
   #buffered = 0;
   #nextId = 1;
+  /** What is said in one turn goes out in one write: a system call and a wake-up of the other side cost more than its text. */
+  #outgoing = '';
   #closed: Error | null | undefined;
 
   constructor(socket: Socket, options: ChannelOptions<Local, Heard>) {
@@ -98,6 +102,7 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
 
   /** Ends the conversation after what was already sent. */
   close(): void {
+    this.#flush();
     this.#socket.end();
   }
 
@@ -111,7 +116,15 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
   }
 
   #send(frame: Frame): void {
-    this.#socket.write(`${JSON.stringify(frame)}\n`);
+    if (this.#outgoing === '') process.nextTick(() => this.#flush());
+    this.#outgoing += `${JSON.stringify(frame)}\n`;
+    if (this.#outgoing.length > MAX_WRITE_CHARS) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#outgoing === '' || this.#socket.writableEnded) return;
+    this.#socket.write(this.#outgoing);
+    this.#outgoing = '';
     if (this.#socket.writableLength > MAX_UNREAD_BYTES) {
       this.#socket.destroy(new Error(`the other side does not read: ${this.#socket.writableLength} bytes are waiting`));
     }
