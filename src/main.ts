@@ -17,6 +17,10 @@ switch (first) {
     break;
   }
   default: {
+    if (first === 'up') {
+      const { headStart } = await import('./cli/head-start.ts');
+      headStart(rest, process.env, process.cwd());
+    }
     const { runCli } = await import('./cli/process.ts');
     await runCli(process.argv.slice(2));
   }
