@@ -50,7 +50,8 @@ export class Launcher {
   async #run(): Promise<void> {
     this.#running = true;
     await turn(); // whoever else asks in this turn shares the slice and the FIFOs' making
-    while (this.#queue.length > 0) {
+    const unsettled: InstanceOutput[] = [];
+    while (this.#queue.length > 0 || unsettled.length > 0) {
       const batch = this.#queue;
       this.#queue = [];
       const trouble = this.#makeFifos(batch);
@@ -60,16 +61,20 @@ export class Launcher {
         } catch (error) {
           fail(error);
         }
+        unsettled.push(this.#ports.outputOf(request));
       });
-      await this.#inSlices(batch, ({ request }) => this.#ports.outputOf(request).settle());
+      // Files are made one a turn: who asks for a process does not wait for them.
+      unsettled.shift()?.settle();
+      await turn();
     }
     this.#running = false;
   }
 
-  async #inSlices(batch: readonly Task[], act: (task: Task) => void | Promise<void>): Promise<void> {
+  async #inSlices<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
     const { sliceMs } = this.#ports.spawner;
-    for (let end = performance.now() + sliceMs, i = 0; i < batch.length; i++) {
-      await act(batch[i]!);
+    let end = performance.now() + sliceMs;
+    for (const item of items) {
+      await act(item);
       if (performance.now() < end) continue;
       await turn();
       end = performance.now() + sliceMs;
@@ -77,6 +82,7 @@ export class Launcher {
   }
 
   #makeFifos(batch: readonly Task[]): SpawnFailure | null {
+    if (batch.length === 0) return null;
     try {
       mkdirSync(this.#ports.fifos, { recursive: true, mode: 0o700 }); // a logout may have swept it
       const paths = batch.flatMap(({ request }) => [

@@ -41,7 +41,7 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
 
   // A user's pattern (readiness by log line) must not hang everybody: patterns that backtrack too long are matched in linear time.
   setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
-  process.title = 'azora keeper';
+  process.title = `azora keeper ${folder.root}`;
   process.on('uncaughtException', (error) => report(`unexpected, going on: ${error.stack}`));
   process.on('unhandledRejection', (error) =>
     report(`unexpected, going on: ${error instanceof Error ? error.stack : String(error)}`),

@@ -26,7 +26,12 @@ export async function linkKeeper(
 ): Promise<KeeperLink> {
   const socket = await open(path);
   const channel: KeeperChannel = new Channel(socket, { methods: {}, notices: listeners, onClose: onLost });
-  const info = await channel.request('hello', { protocol: KEEPER_PROTOCOL, version, role: 'supervisor' });
+  const info = await channel.request('hello', {
+    protocol: KEEPER_PROTOCOL,
+    version,
+    role: 'supervisor',
+    pid: process.pid,
+  });
   if (info.protocol !== KEEPER_PROTOCOL) {
     channel.destroy();
     fail(
