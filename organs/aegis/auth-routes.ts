@@ -35,12 +35,14 @@ export function authRoutes({ identities, keys, tokens, callers, vigil, loginLimi
   };
 
   const app = new Hono();
-  app.use('/auth/*', async (_, next) => {
-    vigil.countRequest();
-    await next();
-  });
+  for (const path of ['/signup', '/login', '/verify', '/refresh', '/password']) {
+    app.use(path, async (_, next) => {
+      vigil.countRequest();
+      await next();
+    });
+  }
 
-  app.post('/auth/signup', async (c) => {
+  app.post('/signup', async (c) => {
     const { username, password, adminCode } = await readBody(c, SignupRequest);
     const address = addressOf(c);
     if (adminCode !== undefined && !firstAdmin.isCode(adminCode)) {
@@ -58,7 +60,7 @@ export function authRoutes({ identities, keys, tokens, callers, vigil, loginLimi
     return c.json(await granted(identity), 201);
   });
 
-  app.post('/auth/login', async (c) => {
+  app.post('/login', async (c) => {
     const { username, password } = await readBody(c, LoginRequest);
     try {
       return c.json(await granted(await limitedLogIn(username, password, addressOf(c))));
@@ -69,7 +71,7 @@ export function authRoutes({ identities, keys, tokens, callers, vigil, loginLimi
     }
   });
 
-  app.post('/auth/verify', async (c) => {
+  app.post('/verify', async (c) => {
     const { token = bearerOf(c) } = await readBody(c, VerifyRequest);
     if (!token) throw new Unauthorized('a token is needed, in the body or as Authorization: Bearer …');
     const { identity, expires } = await callers.behind(token, addressOf(c));
@@ -77,9 +79,9 @@ export function authRoutes({ identities, keys, tokens, callers, vigil, loginLimi
     return c.json({ valid: true, subject: id, username, roles, expiresAt: new Date(expires * 1000).toISOString() });
   });
 
-  app.post('/auth/refresh', async (c) => c.json(await granted((await callers.authenticate(c)).identity)));
+  app.post('/refresh', async (c) => c.json(await granted((await callers.authenticate(c)).identity)));
 
-  app.post('/auth/password', async (c) => {
+  app.post('/password', async (c) => {
     const { identity } = await callers.authenticate(c);
     const { password, newPassword } = await readBody(c, PasswordChange);
     await limitedLogIn(identity.username, password, addressOf(c));

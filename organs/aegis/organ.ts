@@ -70,10 +70,13 @@ export function aegis({ folder, tokenLifeMs = 3_600_000, limits = LIMITS, now = 
   }
 
   const app = new Hono()
-    .route('/', authRoutes(parts))
+    .route('/auth', authRoutes(parts))
+    .route('/', authRoutes(parts)) // as the gateway passes them on: without its prefix /auth
     .route('/', adminRoutes(parts))
     .get('/.well-known/jwks.json', (c) => c.json(keys.jwks()))
-    .get('/threats', (c) => {
+    .get('/threats', async (c) => {
+      // What was found names users and addresses: the system may know, from outside only an administrator.
+      if (c.req.header('x-forwarded-for') !== undefined) await callers.authorize(c);
       const { threatLevel, findings } = vigil.assess();
       return c.json({ threatLevel, level: THREAT_LEVELS.indexOf(threatLevel), findings });
     });

@@ -15,6 +15,7 @@ declare module 'opossum' {
     readonly opened: boolean;
     readonly halfOpen: boolean;
     fire(...args: A): Promise<R>;
+    close(): void;
     shutdown(): void;
   }
 }

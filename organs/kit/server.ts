@@ -20,6 +20,8 @@ export interface Organ {
   readonly app?: Hono;
   /** Asked at every `/healthz` and `/metrics`; keep it cheap. What it throws is a fail with that reason. */
   health(): Health | Promise<Health>;
+  /** Called when a stop begins, before running requests are waited for: end long polls and streams. */
+  stopping?(): void;
   /** Called, and awaited, once the last request is answered: close databases, end timers. */
   close?(): unknown;
   /** Largest request body in bytes, default 1 MiB. */
@@ -28,7 +30,7 @@ export interface Organ {
   moreMetrics?(): readonly string[];
   /** Sees requests before they are read, as streams; true when it answers by itself. */
   intercept?(request: IncomingMessage, response: ServerResponse): boolean;
-  /** Takes over a connection that asks for another protocol; without it such a request is answered as any other. */
+  /** Takes over a connection that asks for WebSocket; without it such a request is answered as any other. */
   upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
@@ -38,6 +40,8 @@ export interface Listening {
   /** Stops accepting, waits for running requests up to `graceMs` (default 5 s), closes the organ. Idempotent. */
   stop(graceMs?: number): Promise<void>;
 }
+
+const DRAIN_MS = 5000;
 
 /** One line for the log. azora stamps time and organ itself. */
 export function log(message: string): void {
@@ -79,7 +83,8 @@ export function createApp(organ: Organ): Hono {
   app.notFound((c) => errorResponse(new NotFound(`${organ.name} has no route ${c.req.method} ${c.req.path}`)));
   app.onError((error) => {
     if (error instanceof OrganError) return errorResponse(error);
-    process.stderr.write(`${organ.name}: ${error.stack ?? error.message}\n`);
+    const callerLeft = error.message === 'aborted' && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+    if (!callerLeft) process.stderr.write(`${organ.name}: ${error.stack ?? error.message}\n`);
     return errorResponse(new OrganError(500, 'internal', `${organ.name} failed to answer; its log says why`));
   });
   return app;
@@ -87,8 +92,11 @@ export function createApp(organ: Organ): Hono {
 
 /** Listens on loopback (HOST overrides) at `port`, 0 for any free one. Rejects when the port is taken. */
 export async function listen(organ: Organ, port: number, host = process.env.HOST ?? '127.0.0.1'): Promise<Listening> {
-  const answer = getRequestListener(createApp(organ).fetch);
-  const server = createServer((request, response) => {
+  const answer = getRequestListener(createApp(organ).fetch, { autoCleanupIncoming: false });
+  const shouldUpgradeCallback = ({ headers }: IncomingMessage) =>
+    organ.upgrade !== undefined && headers.upgrade?.toLowerCase() === 'websocket';
+  const server = createServer({ shouldUpgradeCallback }, (request, response) => {
+    response.once('finish', () => drain(request));
     if (!organ.intercept?.(request, response)) void answer(request, response);
   });
   server.on('clientError', refuse);
@@ -111,6 +119,7 @@ export async function listen(organ: Organ, port: number, host = process.env.HOST
 
   const stop = async (graceMs: number) => {
     const closed = new Promise((resolve) => server.close(resolve));
+    organ.stopping?.();
     for (const socket of upgraded) socket.destroy(); // they have no end of their own
     const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
     await closed;
@@ -150,6 +159,14 @@ export async function serve(organ: Organ): Promise<void> {
     process.stderr.write(`${organ.name} cannot listen on port ${port}: ${messageOf(error)}\n`);
     process.exit(1);
   }
+}
+
+/** A body that was refused is read to its end all the same, for a while: only then does the caller get to read why. */
+function drain(request: IncomingMessage): void {
+  if (request.complete) return;
+  request.resume();
+  const timer = setTimeout(() => request.destroy(), DRAIN_MS);
+  request.once('close', () => clearTimeout(timer));
 }
 
 /** Answers what is not HTTP, or too much of it, as JSON too. */
