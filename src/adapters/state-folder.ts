@@ -17,6 +17,8 @@ export interface StateFolder {
   readonly keeperLock: string;
   readonly journal: string;
   readonly bootDocument: string;
+  /** There while an emergency shutdown has not been cleared. */
+  readonly emergencyLatch: string;
 }
 
 /** sun_path holds 108 bytes on Linux and 104 on macOS, the closing NUL included. */
@@ -38,6 +40,7 @@ export function stateFolder(root: string): StateFolder {
     keeperLock: join(run, 'keeper.lock'),
     journal: join(run, 'journal.ndjson'),
     bootDocument: join(run, 'boot.json'),
+    emergencyLatch: join(base, 'emergency.json'),
   };
 }
 

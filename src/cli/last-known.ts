@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readLatch } from '../adapters/latch.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { fail } from '../core/failures.ts';
 import type { InstanceStatus, StatusDocument } from '../core/status.ts';
@@ -22,7 +23,7 @@ export async function lastKnown(folder: StateFolder): Promise<StatusDocument | n
       version: 1,
       system: {
         name: boot.name,
-        phase: 'stopped',
+        phase: readLatch(folder) ? 'halted' : 'stopped',
         status: 'Offline',
         threatLevel: 'None',
         bootId: boot.bootId,

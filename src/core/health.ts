@@ -16,6 +16,12 @@ export interface HealthRecord {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** A level, and why it is not Healthy. */
+export interface Verdict {
+  readonly level: Health;
+  readonly reason: string | null;
+}
+
 /** What one check found; see `adapters/probes`. */
 export interface Observation {
   readonly verdict: 'pass' | 'fail';
@@ -27,6 +33,8 @@ export interface Observation {
   readonly bodyReason: string | null;
   readonly metrics: Readonly<Record<string, number>>;
 }
+
+export const UNJUDGED: Verdict = { level: 'Unknown', reason: null };
 
 export const UNKNOWN: HealthRecord = {
   level: 'Unknown',

@@ -46,7 +46,7 @@ export function statusDocument(system: SystemState, around: Surroundings): Statu
 export function systemStatus(system: SystemState): SystemStatus {
   return isOffline(system.boot.phase)
     ? 'Offline'
-    : aggregate([...system.instances.values()].map((i) => i.health.level));
+    : aggregate([system.self.level, ...[...system.instances.values()].map((instance) => instance.verdict.level)]);
 }
 
 const isOffline = (phase: Phase): boolean => phase === 'stopped' || phase === 'halted';
@@ -66,8 +66,8 @@ export function instanceStatus(system: SystemState, instance: Instance, around: 
     critical: organ.critical,
     desired: instance.desired,
     state: publicState(instance.state.tag),
-    health: instance.health.level,
-    reason: waitingReason(system, instance) ?? instance.reason ?? instance.health.reason ?? assumed(instance),
+    health: instance.verdict.level,
+    reason: waitingReason(system, instance) ?? instance.reason ?? instance.verdict.reason ?? assumed(instance),
     pid: alive ? life.pid : null,
     startedAt: alive ? timestamp(life.since.wall) : null,
     uptimeMs: alive ? Math.round(around.now.mono - life.since.mono) : null,

@@ -3,8 +3,8 @@ import { isAsked } from '../adapters/probes/index.ts';
 import type { Endpoint } from '../core/config/references.ts';
 import type { Effect } from '../core/machine/effects.ts';
 import type { InstanceInput, SystemInput } from '../core/machine/inputs.ts';
-import { ASSUME_READY_MS } from '../core/machine/instance.ts';
 import { instancesOf } from '../core/machine/relations.ts';
+import { ASSUME_READY_MS } from '../core/machine/starting.ts';
 import type { Instance, SystemState } from '../core/machine/state.ts';
 import type { ProcessInfo } from '../keeper/protocol.ts';
 import { type CheckPlace, runCheck } from './checks.ts';
@@ -26,6 +26,8 @@ export interface Means {
   readonly tokens: Tokens;
   readonly surroundings: (system: SystemState) => Surroundings;
   readonly recordChecks: (bootId: string, checks: Extract<SystemInput, { type: 'checked' }>['checks']) => void;
+  /** An emergency has begun. */
+  readonly onEmergency: (reason: string, organ: string | null) => void;
   readonly onHalt: () => void;
 }
 
@@ -57,7 +59,7 @@ export class Effects {
         return;
       case 'stopTree': {
         const organ = system.config.organs[instanceIn(system, effect.instance).organ]!;
-        void this.#gone(effect, this.#means.lives.stop(organ, effect));
+        void this.#gone(effect, this.#means.lives.stop(organ, effect, effect.timeoutMs ?? organ.stop.timeoutMs));
         return;
       }
       case 'killTree':
@@ -77,6 +79,12 @@ export class Effects {
           effect.delayMs === null
             ? null
             : setTimeout(() => this.#means.dispatch({ type: 'bootTimeout' }), effect.delayMs);
+        return;
+      case 'latch':
+        this.#means.onEmergency(effect.reason, effect.organ);
+        return;
+      case 'emergencyDeadline':
+        setTimeout(() => this.#means.dispatch({ type: 'emergencyDeadline' }), effect.delayMs).unref();
         return;
       case 'runChecks':
         void this.#runChecks(system);

@@ -48,11 +48,11 @@ export class Lives {
 
   /**
    * Ends a life as its organ wants: `stop.command`, or the signal to its whole group (and SIGCONT, for one that is stopped
-   * cannot hear it), then up to `stop.timeout` for the whole tree to go, then SIGKILL. Answers who is left.
+   * cannot hear it), then up to `timeoutMs` for the whole tree to go, then SIGKILL. Answers who is left.
    */
-  async stop(organ: OrganConfig, key: LifeKey): Promise<readonly ProcessInfo[]> {
+  async stop(organ: OrganConfig, key: LifeKey, timeoutMs: number): Promise<readonly ProcessInfo[]> {
     const keeper = this.#keeper();
-    const { signal, timeoutMs, command } = organ.stop;
+    const { signal, command } = organ.stop;
     const deadline = performance.now() + timeoutMs;
     const name = keyOf(key);
     this.#ending.set(name, () => {

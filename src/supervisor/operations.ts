@@ -1,4 +1,5 @@
 import type { ActResult, ControlMethods, Survivor, UpRequest, UpResult } from '../adapters/control/protocol.ts';
+import type { Latch } from '../adapters/latch.ts';
 import type { Store } from '../adapters/sqlite/store.ts';
 import type { SystemConfig } from '../core/config/model.ts';
 import { didYouMean } from '../core/config/suggest.ts';
@@ -16,6 +17,7 @@ export interface Operations {
   up(request: UpRequest): Promise<UpResult>;
   down(request: ControlMethods['down']['params']): Promise<ControlMethods['down']['result']>;
   act(request: ControlMethods['act']['params']): Promise<ActResult>;
+  emergency(request: ControlMethods['emergency']['params']): Promise<ControlMethods['emergency']['result']>;
 }
 
 export interface OperationsMeans {
@@ -27,6 +29,7 @@ export interface OperationsMeans {
   readonly store: Store;
   /** Resolves when the books are closed and nothing but this process is left. */
   readonly halted: Promise<void>;
+  readonly latch: () => Latch | null;
 }
 
 export function operations(means: OperationsMeans): Operations {
@@ -37,6 +40,14 @@ export function operations(means: OperationsMeans): Operations {
   return {
     async up(request) {
       let supervisor = means.running();
+      const latch = means.latch();
+      if (latch) {
+        fail(
+          'emergency',
+          `nothing starts after the emergency shutdown of ${latch.at}: ${latch.reason}`,
+          'Look at it, then: azora emergency --clear   or   azora up --clear-emergency',
+        );
+      }
       const booted = supervisor === null;
       supervisor ??= await means.create(request.config);
       const { config, boot } = supervisor.state;
@@ -71,15 +82,22 @@ export function operations(means: OperationsMeans): Operations {
     async down({ timeoutMs, force }) {
       const supervisor = means.running();
       if (!supervisor) return { survivors: [] };
-      if (force) supervisor.dispatch({ type: 'down', reason: 'azora down --force' }, { type: 'force' });
-      else supervisor.dispatch({ type: 'down', reason: 'azora down' });
-      if (!(await supervisor.until(isDown, timeoutMs))) {
-        supervisor.dispatch({ type: 'force' });
-        await supervisor.until(isDown, null);
-      }
+      const reason = force ? 'azora down --force' : 'azora down';
+      supervisor.dispatch({ type: 'down', reason, timeoutMs });
+      if (force) supervisor.dispatch({ type: 'force' });
+      await supervisor.until(isDown, null);
       const survivors = survivorsIn(supervisor.state, () => true);
       if (survivors.length === 0) await means.halted;
       return { survivors };
+    },
+
+    async emergency({ reason }) {
+      const supervisor = mustRun();
+      supervisor.dispatch({ type: 'emergency', reason, organ: null });
+      await supervisor.until(isDown, null);
+      const survivors = survivorsIn(supervisor.state, () => true);
+      if (survivors.length === 0) await means.halted;
+      return { survivors, report: means.latch()?.report ?? null };
     },
 
     async act({ verb, organs, timeoutMs }) {
@@ -146,7 +164,7 @@ const isPending = ({ state }: Instance): boolean =>
 
 /** Nothing runs, or nothing but what could not be killed. */
 function isDown(state: SystemState): boolean {
-  if (state.boot.phase === 'stopped') return true;
+  if (state.boot.phase === 'stopped' || state.boot.phase === 'halted') return true;
   return [...state.instances.values()].every((instance) => !isAlive(instance) || instance.state.tag === 'stuck');
 }
 

@@ -19,12 +19,12 @@ export function recordChanges(store: Store, before: SystemState | null, now: Sys
   );
   if (checked.length > 0) {
     store.recordHealth(
-      checked.map(({ name, health }) => ({
+      checked.map(({ name, health, verdict }) => ({
         instance: name,
-        health: health.level,
+        health: verdict.level,
         checkedAt: timestamp(health.checkedAt!),
         latencyMs: health.latencyMs,
-        message: health.reason,
+        message: verdict.reason,
       })),
     );
     store.recordMetrics(

@@ -1,10 +1,10 @@
 import type { RunningRegistry } from '../adapters/registry/server.ts';
 import type { OrganConfig } from '../core/config/model.ts';
 import type { NewEvent } from '../core/events.ts';
-import { aggregate } from '../core/health.ts';
 import { type Instance, instanceNames, isAlive, type SystemState } from '../core/machine/state.ts';
 import type { OrganEntry, RegistryView } from '../core/registry.ts';
 import type { Health } from '../core/status.ts';
+import { systemStatus } from '../core/status-view.ts';
 import { timestamp } from '../core/time.ts';
 import { isFree } from './endpoints.ts';
 import type { Tokens } from './tokens.ts';
@@ -122,9 +122,8 @@ export class RegistryHost {
   }
 
   #draw(state: SystemState): RegistryView {
-    const all = [...state.instances.values()];
     return {
-      status: state.boot.phase === 'stopped' ? 'Offline' : aggregate(all.map((instance) => instance.health.level)),
+      status: systemStatus(state),
       organs: Object.values(state.config.organs).map((organ) => {
         const instances = instanceNames(organ).flatMap((name) => state.instances.get(name) ?? []);
         return this.#entry(organ, instances);
@@ -136,7 +135,7 @@ export class RegistryHost {
     const entries = instances.map((instance) => ({
       instance: instance.name,
       url: isReachable(instance) ? this.#means.urlOf(instance.name) : null,
-      health: instance.health.level,
+      health: instance.verdict.level,
     }));
     const reachable = entries.find((entry) => entry.url !== null);
     return {

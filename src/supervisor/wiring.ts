@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { now } from '../adapters/clock.ts';
+import { readLatch, setLatch } from '../adapters/latch.ts';
 import { startDaemon } from '../adapters/self.ts';
 import { openStore, type Store } from '../adapters/sqlite/store.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
@@ -22,6 +23,7 @@ import { type KeeperLink, linkKeeper } from './keeper-link.ts';
 import type { Surroundings } from './launch.ts';
 import { Lives } from './lives.ts';
 import { operations } from './operations.ts';
+import { writePostMortem } from './post-mortem.ts';
 import { forgetInstances, recallInstance, recordChanges } from './record.ts';
 import { RegistryHost } from './registry-host.ts';
 import { runStopCommand } from './stop-command.ts';
@@ -85,6 +87,8 @@ export class Wiring {
       tokens: this.#tokens,
       surroundings: this.#surroundings,
       recordChecks: (bootId, checks) => this.#recordChecks(bootId, checks),
+      onEmergency: (reason, organ) =>
+        setLatch(this.#folder, { reason, organ, at: timestamp(now().wall), report: null }),
       onHalt: () => setImmediate(() => void this.#halt()),
     });
   }
@@ -100,6 +104,7 @@ export class Wiring {
       history: this.#history,
       store: this.#store,
       halted: this.#halted.promise,
+      latch: () => readLatch(this.#folder),
     });
     this.#control = await serveControl({
       path: this.#folder.supervisorSocket,
@@ -116,6 +121,7 @@ export class Wiring {
         up: (request) => does.up(request),
         down: (request) => does.down(request),
         act: (request) => does.act(request),
+        emergency: (request) => does.emergency(request),
       },
       // Started for a command that left without booting anything: nobody needs it.
       onAlone: () => {
@@ -127,7 +133,7 @@ export class Wiring {
 
   /** SIGTERM: an orderly stop of everything. */
   down(reason: string): void {
-    if (this.#supervisor) this.#supervisor.dispatch({ type: 'down', reason });
+    if (this.#supervisor) this.#supervisor.dispatch({ type: 'down', reason, timeoutMs: null });
     else void this.#halt();
   }
 
@@ -181,7 +187,7 @@ export class Wiring {
         recallInstance(this.#store, name) ?? { ...blank, desired: 'up' as const },
       ]),
     );
-    const supervisor = this.#adopt({ config, boot, instances });
+    const supervisor = this.#adopt({ ...fresh, boot, instances });
     supervisor.say({
       type: 'supervisor-started',
       organ: null,
@@ -198,6 +204,7 @@ export class Wiring {
     const lives = await this.#keeper!.channel.request('lives', null);
     const { state, effects, inputs, adopted } = recover(supervisor.state, latestLives(lives), now());
     const after = this.#adopt(state);
+    if (state.boot.phase === 'emergency') after.dispatch({ type: 'emergencyDeadline' });
     for (const instance of adopted) after.say(adoptedEvent(instance));
     this.#registry.onChanged(null, state);
     for (const effect of effects) this.#effects.perform(effect, state);
@@ -222,7 +229,8 @@ export class Wiring {
   #onChanged(before: SystemState, after: SystemState): void {
     recordChanges(this.#store, before, after, this.#statusSurroundings());
     this.#registry.onChanged(before, after);
-    if (before.boot !== after.boot && after.boot.phase !== 'stopped') this.#writeDocument(after);
+    const over = after.boot.phase === 'stopped' || after.boot.phase === 'halted';
+    if (before.boot !== after.boot && !over) this.#writeDocument(after);
   }
 
   /** Deletes what is older or more than the file allows, a little at a time, from now on. */
@@ -362,10 +370,16 @@ export class Wiring {
     this.#ending = true;
     const state = this.#supervisor?.state;
     await this.#registry.close();
+    const at = timestamp(now().wall);
+    if (state?.boot.phase === 'halted') {
+      const report = await writePostMortem(this.#folder, state, this.#history.after(0), at);
+      const latch = readLatch(this.#folder);
+      if (latch) setLatch(this.#folder, { ...latch, report });
+    }
     if (state) {
       this.#store.clearDesired();
       forgetInstances(this.#store, state.instances.keys());
-      this.#store.endBoot(state.boot.bootId, timestamp(now().wall), 'down');
+      this.#store.endBoot(state.boot.bootId, at, state.boot.phase === 'halted' ? 'emergency' : 'down');
     }
     removeBootDocument(this.#folder.bootDocument);
     this.#store.close();

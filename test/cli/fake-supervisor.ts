@@ -55,6 +55,7 @@ export class FakeSupervisor implements AsyncDisposable {
         return { survivors: [] };
       },
       act: () => ({ instances: [], survivors: [] }),
+      emergency: () => ({ survivors: [], report: null }),
       subscribe: () => ({ lastId: this.#events.length }),
       ...answers,
     };
@@ -106,6 +107,7 @@ export class FakeSupervisor implements AsyncDisposable {
         down: answer('down'),
         status: answer('status'),
         act: answer('act'),
+        emergency: answer('emergency'),
         subscribe: answer('subscribe'),
       },
       notices: {},

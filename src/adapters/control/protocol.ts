@@ -57,6 +57,8 @@ export type ControlMethods = {
   up: { params: UpRequest; result: UpResult };
   /** Answers once everything is gone, or names what is not. The supervisor and the keeper end by themselves afterwards. */
   down: { params: { timeoutMs: number | null; force: boolean }; result: { survivors: readonly Survivor[] } };
+  /** Everything down within the file's deadline, and latched. Answers once all is gone; `report` is the post-mortem's path. */
+  emergency: { params: { reason: string }; result: { survivors: readonly Survivor[]; report: string | null } };
   status: { params: null; result: StatusDocument };
   /**
    * Acts on organs or instances. With `wait`, answers when each has got there (or failed); dependencies come along on `start`,

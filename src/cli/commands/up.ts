@@ -12,6 +12,7 @@ export interface UpOptions {
   abortOnFailure?: true;
   exitCodeFrom?: string;
   fresh?: true;
+  clearEmergency?: true;
 }
 
 export const command = defineCommand<UpOptions>({
@@ -32,6 +33,7 @@ export const command = defineCommand<UpOptions>({
       .option('--wait-timeout <duration>', 'give up (124) when it is not ready by then', durationOption)
       .option('--abort-on-failure', 'when an organ fails for good, stop everything and end with 1')
       .option('--exit-code-from <organ>', "when this organ ends, stop everything and end with the organ's code")
+      .option('--clear-emergency', 'boot although the last thing was an emergency shutdown')
       .option('--fresh', 'forget which organs were stopped by hand before'),
   examples: [
     { line: 'azora up', what: 'boot and stream logs' },
@@ -54,6 +56,7 @@ export const command = defineCommand<UpOptions>({
         organs: organs.length === 0 ? null : organs,
         noDeps: options.deps === false,
         fresh: options.fresh ?? false,
+        clearEmergency: options.clearEmergency ?? false,
         profiles: options.profile ?? null,
       },
       {

@@ -14,6 +14,8 @@ export interface Awaited {
   /** A boot of the system, which its own events end; else a start of some instances of a running one. */
   readonly whole: boolean;
   readonly instances: readonly { readonly organ: string; readonly instance: string }[];
+  /** The id of the last event before the request: a boot that failed before that is not the one that is awaited. */
+  readonly since: number;
 }
 
 /** Finds in the stream of events when an `up` is over, and how. */
@@ -40,7 +42,7 @@ export class BootWatch {
     return [...this.#open];
   }
 
-  event({ type, instance, data }: SystemEvent): void {
+  event({ id, type, instance, data }: SystemEvent): void {
     switch (type) {
       case 'organ-ready':
       case 'organ-assumed-ready':
@@ -66,9 +68,11 @@ export class BootWatch {
         this.#checksPassed = data.passed !== false;
         break;
       case 'system-ready':
+        if (id <= this.#awaited.since) break;
         this.#ready(typeof data.durationMs === 'number' ? data.durationMs : performance.now() - this.#since);
         break;
       case 'system-boot-failed':
+        if (id <= this.#awaited.since) break;
         this.#settle({ kind: 'boot-failed', failed: [...this.#failed] });
         break;
     }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { LoadResult } from '../../adapters/config/load.ts';
 import type { UpResult } from '../../adapters/control/protocol.ts';
+import { clearLatch, readLatch } from '../../adapters/latch.ts';
 import { createStateFolder, type StateFolder, stateFolder, stateRootOf } from '../../adapters/state-folder.ts';
 import type { SystemConfig } from '../../core/config/model.ts';
 import { fail } from '../../core/failures.ts';
@@ -17,6 +18,7 @@ export interface UpWish {
   readonly organs: readonly string[] | null;
   readonly noDeps: boolean;
   readonly fresh: boolean;
+  readonly clearEmergency: boolean;
   /** null: those of the file. */
   readonly profiles: readonly string[] | null;
 }
@@ -38,6 +40,8 @@ export async function beginUp(context: CommandContext, wish: UpWish, exitCodeFro
   const chosen = context.global.stateDir ?? context.env.AZORA_STATE_DIR;
   const folder = stateFolder(chosen ? resolve(context.cwd, chosen) : stateRootOf(file, undefined));
   createStateFolder(folder);
+  if (wish.clearEmergency) clearLatch(folder);
+  refuseEmergency(folder);
   const [started, loaded] = await Promise.allSettled([
     startSupervisor(folder, context.version),
     load(context, file, wish),
@@ -60,6 +64,17 @@ export async function beginUp(context: CommandContext, wish: UpWish, exitCodeFro
     }
     throw error;
   }
+}
+
+/** Before anything is started: the supervisor would refuse all the same. */
+function refuseEmergency(folder: StateFolder): void {
+  const latch = readLatch(folder);
+  if (!latch) return;
+  fail(
+    'emergency',
+    `nothing starts after the emergency shutdown of ${latch.at}: ${latch.reason}`,
+    `${latch.report ? `Read ${latch.report}, then: ` : ''}azora emergency --clear   or   azora up --clear-emergency`,
+  );
 }
 
 async function load(context: CommandContext, file: string, { profiles }: UpWish): Promise<LoadResult> {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { readLatch } from '../../adapters/latch.ts';
 import { EXIT, fail } from '../../core/failures.ts';
 import { bringDown } from '../bring-down.ts';
 import type { CommandContext } from '../command.ts';
@@ -80,7 +82,7 @@ class UpSession {
         folder,
         connection,
         bootId: result.bootId,
-        since: awaited.whole && !result.booted ? 0 : result.since,
+        since: this.#joins(awaited.whole) ? 0 : result.since,
       },
       (event) => {
         boot.event(event);
@@ -128,12 +130,19 @@ class UpSession {
 
   async #awaited(): Promise<Awaited> {
     const { connection, result, config } = this.#begun;
+    const { since } = result;
     const { organs, system } = await connection.request('status', null);
+    const whole = result.booted || system.phase === 'booting';
     const starting = organs.filter(({ instance }) => result.starting.includes(instance));
-    if (result.booted) return { whole: true, instances: starting };
-    if (system.phase !== 'booting') return { whole: false, instances: starting };
+    if (!this.#joins(whole)) return { whole, instances: starting, since };
     const inFile = (organ: string): boolean => config.organs[organ] !== undefined;
-    return { whole: true, instances: organs.filter(({ organ, desired }) => desired === 'up' && inFile(organ)) };
+    return { whole, instances: organs.filter(({ organ, desired }) => desired === 'up' && inFile(organ)), since };
+  }
+
+  /** A boot is under way that somebody else began, and this command has added nothing to it. */
+  #joins(whole: boolean): boolean {
+    const { booted, starting } = this.#begun.result;
+    return whole && !booted && starting.length === 0;
   }
 
   async #bootView(awaited: Awaited): Promise<EventView> {
@@ -218,7 +227,7 @@ class UpSession {
         this.#say('the system was stopped by another command (azora down)');
         return failed ? EXIT.failed : EXIT.done;
       case 'emergency':
-        return fail('emergency', 'the system was shut down by an emergency', 'azora status shows what failed');
+        return this.#tellEmergency();
       case 'lost':
         return fail(
           'unreachable',
@@ -228,6 +237,16 @@ class UpSession {
       default:
         return how satisfies never;
     }
+  }
+
+  #tellEmergency(): never {
+    const latch = readLatch(this.#begun.folder);
+    if (latch?.report) this.#context.stderr.write(`${readFileSync(latch.report, 'utf8')}\n`);
+    return fail(
+      'emergency',
+      `the system was shut down by an emergency${latch ? `: ${latch.reason}` : ''}`,
+      'Nothing starts until: azora emergency --clear',
+    );
   }
 
   async #down(): Promise<void> {

@@ -11,7 +11,13 @@ export type Effect =
   | { readonly type: 'unwatch'; readonly instance: string }
   | { readonly type: 'verify'; readonly instance: string; readonly generation: number }
   /** The organ's own way to stop (command or signal, timeout), then SIGKILL to the tree; answered by `gone`. */
-  | { readonly type: 'stopTree'; readonly instance: string; readonly generation: number }
+  | {
+      readonly type: 'stopTree';
+      readonly instance: string;
+      readonly generation: number;
+      /** null: the organ's own. */
+      readonly timeoutMs: number | null;
+    }
   /** SIGKILL to the tree at once; answered by `gone`. */
   | { readonly type: 'killTree'; readonly instance: string; readonly generation: number }
   | {
@@ -25,6 +31,9 @@ export type Effect =
   /** The boot's deadline, from now; null takes it away. */
   | { readonly type: 'bootDeadline'; readonly delayMs: number | null }
   | { readonly type: 'runChecks' }
+  /** Keep, so that it outlives everything, that nothing may be started until someone clears it. */
+  | { readonly type: 'latch'; readonly reason: string; readonly organ: string | null }
+  | { readonly type: 'emergencyDeadline'; readonly delayMs: number }
   | { readonly type: 'emit'; readonly event: NewEvent }
   /** Everything is down: close the books and end. */
   | { readonly type: 'halt' };

@@ -1,5 +1,5 @@
 import type { SystemConfig } from '../config/model.ts';
-import type { Observation } from '../health.ts';
+import type { Observation, Verdict } from '../health.ts';
 import type { Instant } from '../time.ts';
 
 /** What happens to one instance. `generation` names the life that it is about; what comes late is dropped. */
@@ -48,12 +48,17 @@ export type SystemInput =
       /** Organs that a user had stopped and that stay down. */
       readonly heldDown: readonly string[];
     }
-  | { readonly type: 'down'; readonly reason: string }
+  | { readonly type: 'down'; readonly reason: string /** null: each organ's own */; readonly timeoutMs: number | null }
   | { readonly type: 'act'; readonly verb: 'start' | 'stop' | 'restart'; readonly instances: readonly string[] }
   /** What cannot wait any longer: SIGKILL to every tree, no order. */
   | { readonly type: 'force' }
   | { readonly type: 'checked'; readonly passed: boolean; readonly checks: readonly CheckOutcome[] }
   | { readonly type: 'bootTimeout' }
+  /** Everything down, in order but within a deadline, and nothing up again until someone clears it. */
+  | { readonly type: 'emergency'; readonly reason: string; readonly organ: string | null }
+  | { readonly type: 'emergencyDeadline' }
+  /** How azora itself is. */
+  | { readonly type: 'self'; readonly verdict: Verdict }
   | { readonly type: 'instance'; readonly instance: string; readonly input: InstanceInput };
 
 export interface CheckOutcome {

@@ -130,7 +130,11 @@ function resume(instance: Instance, now: Instant, system: SystemState): Effect[]
     case 'ready':
       return [{ type: 'monitor', instance: name, generation }];
     case 'stopping':
-      return [{ type: state.exited ? 'killTree' : 'stopTree', instance: name, generation }];
+      return [
+        state.exited
+          ? { type: 'killTree', instance: name, generation }
+          : { type: 'stopTree', instance: name, generation, timeoutMs: system.boot.stopTimeoutMs },
+      ];
     case 'backoff':
       return [
         { type: 'timer', instance: name, generation, timer: 'backoff', delayMs: Math.max(0, state.until - now.mono) },

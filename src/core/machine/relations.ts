@@ -88,6 +88,24 @@ export function withDependencies(config: SystemConfig, names: Iterable<string>):
   return all;
 }
 
+/** These instances, and those that are to restart whenever one of them does, and theirs; only what runs is added. */
+export function withRestarting(system: SystemState, names: Iterable<string>): Set<string> {
+  const { dependents } = relationsOf(system.config);
+  const all = new Set(names);
+  for (const name of all) {
+    const organ = system.instances.get(name)?.organ;
+    if (organ === undefined) continue;
+    for (const dependent of dependents.get(organ) ?? []) {
+      const link = system.config.organs[dependent]!.dependsOn.find((dependency) => dependency.organ === organ);
+      if (!link?.restart) continue;
+      for (const instance of instancesOf(system, dependent)) {
+        if (instance.desired === 'up' && isAlive(instance)) all.add(instance.name);
+      }
+    }
+  }
+  return all;
+}
+
 export function instancesOf(system: SystemState, organ: string): Instance[] {
   const config = system.config.organs[organ];
   if (!config) return [];

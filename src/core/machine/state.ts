@@ -1,5 +1,5 @@
 import type { OrganConfig, SystemConfig } from '../config/model.ts';
-import type { HealthRecord } from '../health.ts';
+import type { HealthRecord, Verdict } from '../health.ts';
 import type { RestartHistory } from '../restart.ts';
 import type { Desired, Exit, Phase } from '../status.ts';
 import type { Instant } from '../time.ts';
@@ -73,7 +73,10 @@ export interface Instance {
   readonly state: State;
   /** Why it is in this state, when that does not go without saying. */
   readonly reason: string | null;
+  /** What its own checks and its own life say of it. */
   readonly health: HealthRecord;
+  /** What is shown of its health: its own, or worse while something that it needs is not well; see verdict.ts. */
+  readonly verdict: Verdict;
   /** The generation of the latest life; 0 before the first. */
   readonly generation: number;
   readonly restarts: number;
@@ -104,11 +107,15 @@ export interface Boot {
   readonly wanted: ReadonlySet<string>;
   /** Whether `system-ready` was said in this boot. */
   readonly saidReady: boolean;
+  /** How long each organ may take to stop, where whoever asked said so; else its own `stop.timeout`. */
+  readonly stopTimeoutMs: number | null;
   /** The comprehensive checks of this boot, once run. */
   readonly checksPassed: boolean | null;
 }
 
 export interface SystemState {
+  /** How azora itself is: it may be slow, or unable to write its record. */
+  readonly self: Verdict;
   readonly config: SystemConfig;
   readonly boot: Boot;
   readonly instances: ReadonlyMap<string, Instance>;

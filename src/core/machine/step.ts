@@ -1,13 +1,15 @@
 import type { SystemConfig } from '../config/model.ts';
 import type { NewEvent } from '../events.ts';
-import { aggregate, UNKNOWN } from '../health.ts';
+import { aggregate, UNJUDGED, UNKNOWN } from '../health.ts';
 import { NO_RESTARTS } from '../restart.ts';
 import type { Phase } from '../status.ts';
 import type { Instant } from '../time.ts';
 import { advanceBoot, bootTimedOut, checksDone, stepStarted, waitingReason } from './boot.ts';
 import type { Effect } from './effects.ts';
+import { beginEmergency, emergencyIn } from './emergency.ts';
+import { endLife } from './ending.ts';
 import type { Stamped, SystemInput } from './inputs.ts';
-import { begin, type Context, endLife, force, start, stepInstance, stop, type Turn } from './instance.ts';
+import { stepInstance } from './instance.ts';
 import {
   instancesOf,
   obstacles,
@@ -15,8 +17,13 @@ import {
   stillNeeding,
   transitiveDependents,
   withDependencies,
+  withRestarting,
 } from './relations.ts';
+import { begin } from './starting.ts';
 import { type Boot, type Instance, instanceNames, isAlive, type SystemState } from './state.ts';
+import type { Context, Turn } from './turn.ts';
+import { dependentInstances, verdictOf } from './verdict.ts';
+import { force, start, stop } from './wants.ts';
 
 export interface Result {
   readonly state: SystemState;
@@ -31,7 +38,8 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
       up(draft, input);
       break;
     case 'down':
-      draft.phase('stopping');
+      if (before.boot.phase !== 'emergency') draft.phase('stopping');
+      draft.boot({ stopTimeoutMs: input.timeoutMs });
       draft.emit('system-stopping', `${before.config.name} is stopping (${input.reason})`, { reason: input.reason });
       draft.effects.push({ type: 'bootDeadline', delayMs: null });
       draft.each((instance, context) => stop(instance, input.reason, { next: 'stopped' }, context));
@@ -48,18 +56,36 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
     case 'bootTimeout':
       if (draft.system.boot.phase === 'booting') draft.progress(bootTimedOut(draft.system));
       break;
+    case 'emergency':
+      emergency(draft, input.reason, input.organ);
+      break;
+    case 'emergencyDeadline':
+      if (before.boot.phase === 'emergency') {
+        draft.each((instance, context) => force(instance, 'the emergency deadline has passed', context));
+      }
+      break;
+    case 'self':
+      draft.system = { ...draft.system, self: input.verdict };
+      break;
     case 'instance':
       draft.turn(input.instance, (instance, context) => stepInstance(instance, input.input, context));
       break;
   }
+  cascade(before, draft);
   release(draft);
   if (draft.system.boot.phase === 'booting') {
     draft.progress(advanceBoot(draft.system, at));
     release(draft); // a step that ended opens the next one's gate
   }
+  const failed = emergencyIn(before, draft.system, draft.changed);
+  if (failed) {
+    emergency(draft, `critical organ ${failed.name} failed: ${failed.reason ?? 'no reason known'}`, failed.organ);
+    release(draft);
+  }
+  judge(before, draft);
   sayWhoWaits(before, draft);
   sayStatus(before, draft);
-  if (draft.system.boot.phase === 'stopping') sayStopped(draft);
+  sayStopped(draft);
   return { state: draft.system, effects: draft.effects };
 }
 
@@ -67,6 +93,7 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
 export function idle(config: SystemConfig, boot: Pick<Boot, 'bootId' | 'startedAt'>): SystemState {
   return {
     config,
+    self: { level: 'Healthy', reason: null },
     boot: {
       ...boot,
       bootingSince: boot.startedAt,
@@ -75,6 +102,7 @@ export function idle(config: SystemConfig, boot: Pick<Boot, 'bootId' | 'startedA
       noDeps: false,
       wanted: new Set(),
       saidReady: false,
+      stopTimeoutMs: null,
       checksPassed: null,
     },
     instances: new Map(
@@ -94,6 +122,7 @@ export function newInstance(organ: string, name: string, replica: number): Insta
     state: { tag: 'stopped' },
     reason: null,
     health: UNKNOWN,
+    verdict: UNJUDGED,
     generation: 0,
     restarts: 0,
     errors: 0,
@@ -153,7 +182,7 @@ function up(draft: Draft, input: Extract<SystemInput, { type: 'up' }>): void {
 function act(draft: Draft, verb: 'start' | 'stop' | 'restart', names: readonly string[]): void {
   const { phase } = draft.system.boot;
   // Whoever is on the way down starts nothing any more.
-  if (verb !== 'stop' && (phase === 'stopping' || phase === 'stopped')) return;
+  if (verb !== 'stop' && isGoingDown(phase)) return;
   switch (verb) {
     case 'start': {
       const organs = new Set(names.flatMap((name) => draft.system.instances.get(name)?.organ ?? []));
@@ -175,7 +204,7 @@ function act(draft: Draft, verb: 'start' | 'stop' | 'restart', names: readonly s
       }
       return;
     case 'restart':
-      for (const name of names) {
+      for (const name of withRestarting(draft.system, names)) {
         draft.turn(name, (instance, context) =>
           stop(instance, 'restart asked for by a user', { next: 'again' }, context),
         );
@@ -184,7 +213,71 @@ function act(draft: Draft, verb: 'start' | 'stop' | 'restart', names: readonly s
   }
 }
 
+function emergency(draft: Draft, reason: string, organ: string | null): void {
+  const { phase } = draft.system.boot;
+  if (phase === 'emergency' || phase === 'halted' || phase === 'stopped') return;
+  draft.effects.push(...beginEmergency(draft.system, reason, organ));
+  draft.phase('emergency');
+  draft.each((instance, context) =>
+    instance.state.tag === 'failed'
+      ? keep(instance)
+      : stop(instance, 'emergency shutdown', { next: 'stopped' }, context),
+  );
+}
+
+const isGoingDown = (phase: Phase): boolean =>
+  phase === 'stopping' || phase === 'stopped' || phase === 'emergency' || phase === 'halted';
+
 // ---------------------------------------------------------------------------------------------- what follows
+
+/** Whose dependency goes through a restart, and who wants to go through it too (`depends_on: { x: { restart: true } }`). */
+function cascade(before: SystemState, draft: Draft): void {
+  if (isGoingDown(draft.system.boot.phase)) return;
+  for (const name of [...draft.changed]) {
+    const now = draft.system.instances.get(name)!;
+    const was = before.instances.get(name)!.state.tag;
+    if (now.state.tag !== 'stopping' || now.state.after.next === 'stopped' || (was !== 'ready' && was !== 'starting'))
+      continue;
+    for (const dependent of withRestarting(draft.system, [name])) {
+      if (dependent === name) continue;
+      draft.turn(dependent, (instance, context) =>
+        stop(instance, `${name} restarts, and it restarts with it`, { next: 'again' }, context),
+      );
+    }
+  }
+}
+
+/** Gives each instance whose own health or whose dependencies changed its verdict, and says where that is another one. */
+function judge(before: SystemState, draft: Draft): void {
+  const open = new Set(draft.changed);
+  for (const name of open) {
+    open.delete(name);
+    const instance = draft.system.instances.get(name)!;
+    const verdict = verdictOf(draft.system, instance);
+    const { level, reason } = instance.verdict;
+    const differs = verdict.level !== level || verdict.reason !== reason;
+    if (differs) draft.replace({ ...instance, verdict });
+    const had = before.instances.get(name);
+    if (!differs && had?.state.tag === instance.state.tag) continue;
+    for (const dependent of dependentInstances(draft.system, instance.organ)) open.add(dependent.name);
+  }
+  for (const name of draft.changed) {
+    const instance = draft.system.instances.get(name)!;
+    const from = before.instances.get(name)!.verdict.level;
+    const { level: to, reason } = instance.verdict;
+    if (from === to) continue;
+    draft.effects.push({
+      type: 'emit',
+      event: {
+        type: 'health-changed',
+        organ: instance.organ,
+        instance: name,
+        message: `${name} is ${to}, was ${from}${reason ? `: ${reason}` : ''}`,
+        data: { from, to, reason },
+      },
+    });
+  }
+}
 
 /** Starts whatever may start and ends whatever may end, until nothing more follows. */
 function release(draft: Draft): void {
@@ -244,20 +337,25 @@ function sayWhoWaits(before: SystemState, draft: Draft): void {
 }
 
 function sayStatus(before: SystemState, draft: Draft): void {
+  if (draft.changed.size === 0 && before.self === draft.system.self) return;
   const from = statusOf(before);
   const to = statusOf(draft.system);
-  if (from !== to)
-    draft.emit('system-status-changed', `${draft.system.config.name} is ${to}, was ${from}`, { from, to });
+  if (from === to) return;
+  const own = draft.system.self.reason;
+  const why = own && before.self !== draft.system.self ? `: azora itself: ${own}` : '';
+  draft.emit('system-status-changed', `${draft.system.config.name} is ${to}, was ${from}${why}`, { from, to });
 }
 
 function statusOf(system: SystemState): ReturnType<typeof aggregate> {
-  return aggregate([...system.instances.values()].map((instance) => instance.health.level));
+  return aggregate([system.self.level, ...[...system.instances.values()].map((instance) => instance.verdict.level)]);
 }
 
 /** Down is down when nothing is left to wait for; what is stuck is named by `down` and keeps the system from being stopped. */
 function sayStopped(draft: Draft): void {
+  const { phase } = draft.system.boot;
+  if (phase !== 'stopping' && phase !== 'emergency') return;
   if ([...draft.system.instances.values()].some(isAlive)) return;
-  draft.phase('stopped');
+  draft.phase(phase === 'emergency' ? 'halted' : 'stopped');
   draft.emit('system-stopped', `${draft.system.config.name} is stopped: no process of it is left`, { survivors: [] });
   draft.effects.push({ type: 'halt' });
 }
@@ -268,6 +366,8 @@ const keep = (instance: Instance): Turn => ({ instance, effects: [] });
 class Draft {
   system: SystemState;
   readonly effects: Effect[] = [];
+  /** Instances that are not what they were. */
+  readonly changed = new Set<string>();
   readonly at: Instant;
   readonly #random: number;
   #instances: Map<string, Instance> | null = null;
@@ -286,16 +386,20 @@ class Draft {
       organ: config.organs[instance.organ]!,
       at: this.at,
       random: this.#random,
+      stopTimeoutMs: this.system.boot.stopTimeoutMs,
       blocks: () => transitiveDependents(config, instance.organ).filter((organ) => this.system.boot.wanted.has(organ)),
     });
-    if (next.instance !== instance) {
-      if (!this.#instances) {
-        this.#instances = new Map(this.system.instances);
-        this.system = { ...this.system, instances: this.#instances };
-      }
-      this.#instances.set(name, next.instance);
-    }
+    if (next.instance !== instance) this.replace(next.instance);
     this.effects.push(...next.effects);
+  }
+
+  replace(instance: Instance): void {
+    if (!this.#instances) {
+      this.#instances = new Map(this.system.instances);
+      this.system = { ...this.system, instances: this.#instances };
+    }
+    this.#instances.set(instance.name, instance);
+    this.changed.add(instance.name);
   }
 
   each(change: (instance: Instance, context: Context) => Turn): void {

@@ -224,7 +224,7 @@ describe('stopping', () => {
 
   test('down goes in reverse order, each when its dependents are gone', () => {
     const world = chain();
-    world.send({ type: 'down', reason: 'azora down' });
+    world.send({ type: 'down', reason: 'azora down', timeoutMs: null });
     expect([world.tag('a'), world.tag('b'), world.tag('c')]).toEqual(['ready', 'ready', 'stopping']);
     world.obeys('c');
     expect(world.tag('b')).toBe('stopping');
@@ -239,13 +239,13 @@ describe('stopping', () => {
     const world = new World(system([organ('a'), organ('b'), organ('c')]));
     world.up();
     for (const name of ['a', 'b', 'c']) world.ready(name);
-    world.send({ type: 'down', reason: 'azora down' });
+    world.send({ type: 'down', reason: 'azora down', timeoutMs: null });
     expect(['a', 'b', 'c'].map((name) => world.tag(name))).toEqual(['stopping', 'stopping', 'stopping']);
   });
 
   test('down during a start ends what is being started', () => {
     const world = one();
-    world.send({ type: 'down', reason: 'azora down' });
+    world.send({ type: 'down', reason: 'azora down', timeoutMs: null });
     expect(world.tag('a')).toBe('spawning');
     world.spawned('a');
     expect(world.tag('a')).toBe('stopping');
@@ -257,7 +257,7 @@ describe('stopping', () => {
     const world = one();
     world.ready('a');
     world.exits('a', 1);
-    world.send({ type: 'down', reason: 'azora down' });
+    world.send({ type: 'down', reason: 'azora down', timeoutMs: null });
     expect(world.state.boot.phase).toBe('stopped');
     world.pass(100_000);
     expect(world.tag('a')).toBe('stopped');
@@ -265,7 +265,7 @@ describe('stopping', () => {
 
   test('force kills every tree at once, without order', () => {
     const world = chain();
-    world.send({ type: 'down', reason: 'azora down' });
+    world.send({ type: 'down', reason: 'azora down', timeoutMs: null });
     world.send({ type: 'force' });
     for (const name of ['a', 'b', 'c']) expect(world.wants('killTree', name)).toBe(true);
     for (const name of ['a', 'b', 'c']) world.gone(name, 'killTree');

@@ -111,7 +111,7 @@ function happen(
       return;
     case 'down':
       // Seldom, or most of the rest would happen to a system that is down.
-      if (pick % 10 === 0) world.send({ type: 'down', reason: 'in the middle' });
+      if (pick % 10 === 0) world.send({ type: 'down', reason: 'in the middle', timeoutMs: null });
       return;
     case 'stuck':
       answer(world, pick, true);
@@ -208,9 +208,9 @@ test('whatever happens, the rules hold, the system settles, and down leaves noth
         // A task that is always restarted never settles, and says so.
         expect(settled || waits || restarting, `${instance.name} is ${instance.state.tag}`).toBe(true);
       }
-      world.send({ type: 'down', reason: 'test' });
+      world.send({ type: 'down', reason: 'test', timeoutMs: null });
       calm(world);
-      world.send({ type: 'down', reason: 'once more, for what was stuck' });
+      world.send({ type: 'down', reason: 'once more, for what was stuck', timeoutMs: null });
       calm(world);
       expect(world.state.boot.phase).toBe('stopped');
       invariants(world);

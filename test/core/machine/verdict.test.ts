@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest';
+import { statusDocument, systemStatus } from '../../../src/core/status-view.ts';
+import { FAIL, needs, organ, system, task, World } from './world.ts';
+
+const calm = (name: string, change: Parameters<typeof organ>[1] = {}) =>
+  organ(name, { ...change, health: { ...organ('x').health, restart: false } });
+
+function chain(): World {
+  const world = new World(
+    system([calm('a'), calm('b', { dependsOn: [needs('a')] }), calm('c', { dependsOn: [needs('b')] }), calm('free')]),
+  );
+  world.up();
+  for (const name of ['a', 'b', 'c', 'free']) world.ready(name);
+  world.checks();
+  return world;
+}
+
+const level = (world: World, name: string) => world.instance(name).verdict.level;
+
+describe('sickness travels', () => {
+  test('to dependents and theirs with the reason, and back when it is over', () => {
+    const world = chain();
+    world.probed('a', FAIL);
+    expect(level(world, 'a')).toBe('Degraded');
+    expect(world.instance('b').verdict).toEqual({
+      level: 'Degraded',
+      reason: 'depends on a, which is Degraded: status 503, expected 200-299',
+    });
+    expect(world.instance('c').verdict.reason).toContain('depends on b, which is Degraded: depends on a');
+    expect(level(world, 'free')).toBe('Healthy');
+    expect(world.event('health-changed', 'c').data).toMatchObject({ from: 'Healthy', to: 'Degraded' });
+
+    world.probed('a');
+    expect(['a', 'b', 'c'].map((name) => level(world, name))).toEqual(['Healthy', 'Healthy', 'Healthy']);
+    expect(systemStatus(world.state)).toBe('Operational');
+  });
+
+  test('a Critical dependency makes its dependents Degraded, not Critical, and restarts none of them', () => {
+    const world = chain();
+    for (let i = 0; i < 3; i++) world.probed('a', FAIL);
+    expect(['a', 'b', 'c'].map((name) => level(world, name))).toEqual(['Critical', 'Degraded', 'Degraded']);
+    expect(systemStatus(world.state)).toBe('Critical');
+    expect(['b', 'c'].map((name) => world.tag(name))).toEqual(['ready', 'ready']);
+  });
+
+  test('a dependency that someone stopped is missed', () => {
+    const world = chain();
+    world.send({ type: 'act', verb: 'stop', instances: ['a'] });
+    world.obeys('a');
+    expect(world.instance('b').verdict.reason).toBe('depends on a, which is stopped: stopped by a user');
+    world.send({ type: 'act', verb: 'start', instances: ['a'] });
+    world.ready('a');
+    expect(level(world, 'b')).toBe('Healthy');
+  });
+
+  test('whoever only waited for an end does not mind how it ended', () => {
+    const world = new World(system([task('lint'), calm('web', { dependsOn: [needs('lint', 'exited')] })]));
+    world.up();
+    world.spawned('lint');
+    world.exits('lint', 1);
+    world.ready('web');
+    expect(level(world, 'web')).toBe('Healthy');
+  });
+
+  test('its own Critical outweighs a dependency’s', () => {
+    const world = chain();
+    for (let i = 0; i < 3; i++) world.probed('b', FAIL);
+    world.probed('a', FAIL);
+    expect(world.instance('b').verdict).toMatchObject({ level: 'Critical' });
+    expect(world.instance('b').verdict.reason).toContain('3 checks in a row failed');
+  });
+});
+
+describe('azora itself', () => {
+  test('being unwell degrades the system, with the reason in the event', () => {
+    const world = chain();
+    world.send({ type: 'self', verdict: { level: 'Degraded', reason: 'the database is locked' } });
+    expect(world.event('system-status-changed').message).toBe(
+      'test is Degraded, was Operational: azora itself: the database is locked',
+    );
+    const document = statusDocument(world.state, {
+      now: world.at,
+      pid: 1,
+      keeperPid: 2,
+      registryUrl: null,
+      portsOf: () => ({}),
+      urlOf: () => null,
+      usageOf: () => ({ cpuPercent: null, rssBytes: null }),
+    });
+    expect(document.system.status).toBe('Degraded');
+    world.send({ type: 'self', verdict: { level: 'Healthy', reason: null } });
+    expect(systemStatus(world.state)).toBe('Operational');
+  });
+});
+
+describe('depends_on with restart', () => {
+  const together = (): World => {
+    const world = new World(
+      system([
+        organ('a'),
+        organ('b', { dependsOn: [{ ...needs('a'), restart: true }] }),
+        organ('c', { dependsOn: [needs('a')] }),
+      ]),
+    );
+    world.up();
+    for (const name of ['a', 'b', 'c']) world.ready(name);
+    world.checks();
+    return world;
+  };
+
+  test('restarting the dependency restarts those who want it, before it and after it', () => {
+    const world = together();
+    world.send({ type: 'act', verb: 'restart', instances: ['a'] });
+    expect(['a', 'b', 'c'].map((name) => world.tag(name))).toEqual(['ready', 'stopping', 'ready']);
+    world.obeys('b');
+    world.obeys('a');
+    expect(['a', 'b'].map((name) => world.tag(name))).toEqual(['spawning', 'waiting']);
+    world.ready('a');
+    world.ready('b');
+    expect(world.instance('b').restarts).toBe(1);
+    expect(world.instance('c').generation).toBe(1);
+  });
+
+  test('a crash of the dependency does so too', () => {
+    const world = together();
+    world.exits('a', 1);
+    expect(world.tag('b')).toBe('stopping');
+    world.obeys('b');
+    expect(world.tag('b')).toBe('waiting');
+    world.pass(500);
+    world.ready('a');
+    world.ready('b');
+    expect(world.tag('b')).toBe('ready');
+  });
+
+  test('stopping the dependency stops nobody else', () => {
+    const world = together();
+    world.send({ type: 'act', verb: 'stop', instances: ['a'] });
+    world.obeys('a');
+    expect(['b', 'c'].map((name) => world.tag(name))).toEqual(['ready', 'ready']);
+  });
+});
