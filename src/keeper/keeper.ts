@@ -76,9 +76,7 @@ export class Keeper {
     this.#ending = true;
     this.#supervisor.stop();
     this.#lives.close(forget);
-    this.#server.close();
-    // Answers that are still on their way go first.
-    setTimeout(() => process.exit(0), 20);
+    void this.#server.close().finally(() => process.exit(0));
   }
 
   #onReaped(batch: readonly Reaped[]): void {

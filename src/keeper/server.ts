@@ -5,6 +5,9 @@ import type { KeeperMethods, KeeperNotices } from './protocol.ts';
 
 /** The keeper's end of `run/keeper.sock`: who is connected, and which of them is the supervisor. */
 
+/** How long a peer may take to hang up. */
+const FAREWELL_MS = 100;
+
 type NoMethods = Record<never, never>;
 export type Peer = Channel<KeeperMethods, NoMethods, NoMethods, KeeperNotices>;
 export type Handlers = {
@@ -21,6 +24,7 @@ export class KeeperServer {
   readonly #peers = new Set<Peer>();
   readonly #server: Server;
   #supervisor: Peer | null = null;
+  #closing = false;
 
   constructor(path: string, handlers: Handlers, onSupervisorGone: () => void) {
     this.#path = path;
@@ -55,14 +59,22 @@ export class KeeperServer {
     if (before && before !== peer) before.close();
   }
 
-  /** Ends all conversations after what was said. */
-  close(): void {
-    this.#server.close();
+  /** Ends all conversations after what was said. The socket goes last: its absence says that the keeper is gone. */
+  async close(): Promise<void> {
+    this.#closing = true;
     for (const peer of this.#peers) peer.close();
+    for (const end = performance.now() + FAREWELL_MS; this.#peers.size > 0 && performance.now() < end; ) {
+      await new Promise((turn) => setImmediate(turn));
+    }
+    this.#server.close();
     rmSync(this.#path, { force: true });
   }
 
   #onConnection(socket: Socket): void {
+    if (this.#closing) {
+      socket.destroy();
+      return;
+    }
     const methods = Object.fromEntries(
       Object.entries(this.#handlers).map(([name, handler]) => [
         name,
