@@ -68,44 +68,50 @@ async function organsRun(folder: StateFolder, version: string): Promise<boolean>
 /** Connects to the supervisor, after starting whatever of keeper and supervisor is not there. Within 10 s or `unreachable`. */
 export async function startSupervisor(folder: StateFolder, version: string): Promise<Connection> {
   const deadline = performance.now() + START_TIMEOUT_MS;
+  let failed: string | null = null;
   const connection = await connectSupervisor(folder, version);
   if (connection) return connection;
   const keeper = await connectKeeper(folder, version);
   if (keeper) {
     await keeper.channel
       .request('ensureSupervisor', null, START_TIMEOUT_MS)
-      .catch((cause) => cannotStart(folder, cause));
+      .catch((cause: Error) => cannotStart(folder, cause.message, cause));
     keeper.channel.close();
   } else {
-    const { startDaemon } = await import('../adapters/self.ts');
-    await startDaemon(['__keeper', '--state-dir', folder.root], { log: join(folder.run, 'keeper.log') });
+    const { keeperFor } = await import('./head-start.ts');
+    const daemon = await keeperFor(folder);
+    // One that finds another keeper there ends with 0, and that other one's supervisor is as good.
+    void daemon.ended.then(({ code, signal }) => {
+      if (code !== 0) failed = `the keeper ended at once, with ${signal ?? `code ${code}`}`;
+    });
   }
-  return awaitSupervisor(folder, version, deadline);
+  while (performance.now() < deadline && failed === null) {
+    const found = await nextLook(folder, version);
+    if (found) return found;
+  }
+  return cannotStart(folder, failed ?? `it did not answer within ${START_TIMEOUT_MS / 1000} s`);
 }
 
-async function awaitSupervisor(folder: StateFolder, version: string, deadline: number): Promise<Connection> {
-  let changed = (): void => {};
-  const watcher = watch(folder.run, () => changed());
-  watcher.on('error', () => {}); // Looking again now and then is enough.
+/** Tries to connect, now and after the next change in the folder of sockets. */
+async function nextLook(folder: StateFolder, version: string): Promise<Connection | null> {
+  const watcher = watch(folder.run);
+  const changed = new Promise<void>((resolve) => {
+    watcher.once('change', () => resolve());
+    watcher.once('error', () => resolve()); // Looking again now and then is enough.
+    setTimeout(resolve, LOOK_AGAIN_MS);
+  });
   try {
-    while (performance.now() < deadline) {
-      const next = new Promise<void>((resolve) => {
-        changed = resolve;
-        setTimeout(resolve, LOOK_AGAIN_MS);
-      });
-      const connection = await connectSupervisor(folder, version);
-      if (connection) return connection;
-      await next;
-    }
+    const connection = await connectSupervisor(folder, version);
+    if (connection) return connection;
+    await changed;
+    return connectSupervisor(folder, version);
   } finally {
     watcher.close();
   }
-  return cannotStart(folder, null);
 }
 
 /** With the last words of those who should have started. */
-function cannotStart(folder: StateFolder, cause: unknown): never {
-  const why = cause instanceof Error ? cause.message : `it did not answer within ${START_TIMEOUT_MS / 1000} s`;
+function cannotStart(folder: StateFolder, why: string, cause?: unknown): never {
   const words = ['supervisor.log', 'keeper.log'].flatMap((name) => lastLines(join(folder.run, name)));
   fail('unreachable', `cannot start the supervisor: ${why}`, words.length === 0 ? null : words.join('\n'), cause);
 }

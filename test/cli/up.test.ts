@@ -349,6 +349,23 @@ describe('azora up on a running system', () => {
     expect((await up).code).toBe(0);
   });
 
+  test('after a boot that failed waits for the boot that it began, not for the one before', async () => {
+    const booting = aDocument([anInstance('mint', { state: 'starting' })], { phase: 'booting' });
+    await using supervisor = await FakeSupervisor.start(booting, {
+      up: () => ({ ...UP, booted: false, starting: ['mint'], since: 2 }),
+    });
+    supervisor.tell('organ-failed', 'mint', { cause: 'exited with code 3', code: 3, signal: null, blocked: [] });
+    supervisor.tell('system-boot-failed', null, { reason: 'critical organ mint failed', failed: ['mint'] });
+    const up = azora([...plain, 'up', '-d'], { cwd: supervisor.home });
+    supervisor.tell('organ-starting', 'mint', { attempt: 1 });
+    await up.said('mint starting');
+    supervisor.tell('organ-ready', 'mint', { durationMs: 5 });
+    supervisor.tell('system-ready', null, { durationMs: 6 });
+    const { code, stderr } = await up;
+    expect(code).toBe(0);
+    expect(stderr).not.toContain('boot failed');
+  });
+
   test('of another file in the same state folder is refused with 4', async () => {
     await using supervisor = await FakeSupervisor.start(ready, {
       hello: () => ({
