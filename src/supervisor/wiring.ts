@@ -33,6 +33,8 @@ import { Usage } from './usage.ts';
 import { Watcher } from './watcher.ts';
 import { Wheel } from './wheel.ts';
 
+/** Whoever starts a supervisor connects at once. */
+const UNUSED_MS = 5000;
 const RETAIN_EVERY_MS = 10 * 60_000;
 
 /**
@@ -128,6 +130,7 @@ export class Wiring {
         if (!this.#supervisor) void this.#halt();
       },
     });
+    setTimeout(() => this.#endIfUnused(), UNUSED_MS).unref();
     setTimeout(() => this.#retainHistory(), 1000).unref();
   }
 
@@ -231,6 +234,11 @@ export class Wiring {
     this.#registry.onChanged(before, after);
     const over = after.boot.phase === 'stopped' || after.boot.phase === 'halted';
     if (before.boot !== after.boot && !over) this.#writeDocument(after);
+  }
+
+  /** Started for a command that never came, because it failed or was killed first. */
+  #endIfUnused(): void {
+    if (!this.#supervisor && this.#control?.clients === 0) void this.#halt();
   }
 
   /** Deletes what is older or more than the file allows, a little at a time, from now on. */

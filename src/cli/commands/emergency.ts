@@ -28,7 +28,7 @@ export const command = defineCommand<EmergencyOptions>({
       const connection = await findSupervisor(folder, context.version);
       connection?.close();
       const latch = readLatch(folder);
-      if (connection && latch) {
+      if (connection?.hello.bootId && latch) {
         return fail('emergency', 'the emergency shutdown is not over yet', 'azora status shows what is left');
       }
       clearLatch(folder);

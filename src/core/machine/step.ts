@@ -61,7 +61,9 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
       break;
     case 'emergencyDeadline':
       if (before.boot.phase === 'emergency') {
-        draft.each((instance, context) => force(instance, 'the emergency deadline has passed', context));
+        draft.each((instance, context) =>
+          isAlive(instance) ? force(instance, 'the emergency deadline has passed', context) : keep(instance),
+        );
       }
       break;
     case 'self':
