@@ -16,6 +16,11 @@ switch (first) {
     await runSupervisor(rest);
     break;
   }
+  case '__query': {
+    const { runQueryProcess } = await import('./cli/query/child.ts');
+    await runQueryProcess(rest);
+    break;
+  }
   default: {
     if (first === 'up') {
       const { headStart } = await import('./cli/head-start.ts');
