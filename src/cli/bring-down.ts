@@ -2,6 +2,8 @@ import type { Survivor } from '../adapters/control/protocol.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { FailureError, fail } from '../core/failures.ts';
 import { humanDuration } from '../core/time.ts';
+import { lifeOf, startTimeOf } from '../keeper/identity.ts';
+import type { Identity } from '../keeper/protocol.ts';
 import type { CommandContext } from './command.ts';
 import type { Connection } from './connect.ts';
 import { connectKeeper, findSupervisor } from './daemons.ts';
@@ -17,6 +19,7 @@ export interface DownRequest {
 
 /** After the answer the supervisor and the keeper end by themselves; a command that says "down" has seen them go. */
 const DAEMONS_END_MS = 5_000;
+const LOOK_AGAIN_MS = 5;
 /** A supervisor that is killed while it stops things is replaced, and the next one is asked again: this often. */
 const ATTEMPTS = 3;
 
@@ -38,10 +41,12 @@ export async function bringDown(
   let stopped = 0;
   for (let attempt = 1; current; attempt++) {
     try {
+      const daemons = identitiesOf(keeper === null ? [current.hello.pid] : [current.hello.pid, keeper.pid]);
       const outcome = await downOnce(context, current, request, impatience);
       stopped = Math.max(stopped, outcome.stopped);
       if (outcome.survivors.length > 0) failWith(outcome.survivors);
       await within(DAEMONS_END_MS, Promise.all([current.closed, keeper?.closed]));
+      await processesGone(daemons);
       break;
     } catch (error) {
       const died = error instanceof FailureError && error.failure.kind === 'unreachable';
@@ -92,6 +97,21 @@ export function failWith(survivors: readonly Survivor[]): never {
     `could not stop everything; left is ${named.join('; ')}`,
     `SIGKILL did not end it, so it waits inside the kernel: ps -o pid,stat,wchan,args -p ${pids.join(',')}   then   azora down`,
   );
+}
+
+function identitiesOf(pids: readonly number[]): Identity[] {
+  return pids.flatMap((pid) => {
+    const startTime = startTimeOf(pid);
+    return startTime === null ? [] : [{ pid, startTime }];
+  });
+}
+
+/** A process closes its sockets a moment before it is gone, and nobody but its parent is told of that: so, looking. */
+async function processesGone(daemons: readonly Identity[]): Promise<void> {
+  const deadline = performance.now() + DAEMONS_END_MS;
+  while (daemons.some((daemon) => lifeOf(daemon) === 'alive') && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
 }
 
 async function within(ms: number, done: Promise<unknown>): Promise<void> {

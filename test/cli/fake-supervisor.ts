@@ -16,6 +16,8 @@ type Peer = Channel<ControlMethods, None, None, ControlNotices>;
 type Answers = { [K in keyof ControlMethods]: (params: ControlMethods[K]['params']) => unknown };
 
 export const BOOT_ID = 'boot-1';
+/** Beyond any that a kernel gives out: no process is mistaken for the supervisor. */
+const NO_PID = 2 ** 30;
 
 /**
  * A supervisor for tests of commands: speaks the control protocol over a real unix socket and does what the test says. Each
@@ -43,7 +45,7 @@ export class FakeSupervisor implements AsyncDisposable {
       hello: () => ({
         protocol: CONTROL_PROTOCOL,
         version: 'test',
-        pid: 4242,
+        pid: NO_PID,
         bootId: BOOT_ID,
         configHash: 'hash',
         file: join(home, 'azora.yaml'),
