@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import type { OrganConfig } from '../../core/config/model.ts';
 import type { SystemEvent } from '../../core/events.ts';
 import type { Exit, Health, InstanceState, InstanceStatus } from '../../core/status.ts';
 import { queryEvents } from './history.ts';
@@ -89,6 +90,9 @@ interface InstanceRow {
   readonly latency_ms: number | null;
 }
 
+/** An organ as it is recorded: without its environment, which may hold secrets. */
+export type OrganRecord = Omit<OrganConfig, 'env'>;
+
 /** What was known last. Whether it is still so, only a running supervisor can say. */
 export class Reader {
   readonly #db: Database.Database;
@@ -124,6 +128,19 @@ export class Reader {
   /** Oldest first. */
   events(filter: EventFilter = {}): SystemEvent[] {
     return queryEvents(this.#db, filter);
+  }
+
+  /** The number of the latest event; 0 before the first. */
+  lastEventId(): number {
+    return this.#db.prepare<[], { last: number | null }>('select max(id) as last from event').get()?.last ?? 0;
+  }
+
+  /** The organs as they were declared in the last boot: name → the resolved configuration as it was recorded. */
+  organs(): ReadonlyMap<string, OrganRecord> {
+    const rows = this.#db
+      .prepare<[], { organ: string; config: string }>('select organ, config from organ order by position')
+      .all();
+    return new Map(rows.map(({ organ, config }) => [organ, JSON.parse(config) as OrganRecord]));
   }
 
   /** Any statement that only reads; throws what SQLite says of it, as a RangeError when it would write. */

@@ -3,11 +3,11 @@ import { followLogs, followRaw } from '../../adapters/logs/follow.ts';
 import { compileGrep, type Grep } from '../../adapters/logs/grep.ts';
 import type { LogLine } from '../../adapters/logs/log-line.ts';
 import { type LogQuery, readLogs, readRaw, sourcesFor } from '../../adapters/logs/reader.ts';
-import { parseDuration } from '../../core/config/units.ts';
 import { EXIT, type ExitCode, fail } from '../../core/failures.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { locateState } from '../locate.ts';
 import { chooseLogs } from '../logs/choose.ts';
+import { timeOption } from '../options.ts';
 import { jsonLine, LogLineRenderer, stripControls } from '../render/log-lines.ts';
 
 type LogsOptions = {
@@ -174,18 +174,6 @@ function windowOf({ since, until }: LogsOptions): { from: number; to: number } {
 function linesOption(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a number of lines: 20.');
   return Number(text);
-}
-
-const RFC_3339 = /^\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:?\d\d)?)?$/;
-
-/** `10m` = that long ago; a date alone is its midnight, and a time without zone is this machine's. */
-function timeOption(text: string): number {
-  const ago = parseDuration(text);
-  if (ago !== null) return Date.now() - ago;
-  const withTime = /^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00` : text;
-  const time = RFC_3339.test(text) ? Date.parse(withTime.toUpperCase()) : Number.NaN;
-  if (Number.isNaN(time)) throw new InvalidArgumentError('It is a time (2026-11-23T08:00:00Z) or how long ago (10m).');
-  return time;
 }
 
 function grepOption(text: string): Grep {
