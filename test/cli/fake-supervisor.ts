@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,6 +91,7 @@ export class FakeSupervisor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const peer of this.#peers) peer.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
+    rmSync(this.home, { recursive: true, force: true });
   }
 
   #accept(socket: import('node:net').Socket): void {
@@ -134,6 +135,8 @@ const EXAMPLE = 'version: 1\nname: example\norgans:\n  mint: { command: sleep 99
 export function project(yaml: string = EXAMPLE): string {
   const home = mkdtempSync(join(tmpdir(), 'azora-cli-'));
   writeFileSync(join(home, 'azora.yaml'), yaml);
+  process.setMaxListeners(0);
+  process.once('exit', () => rmSync(home, { recursive: true, force: true }));
   return home;
 }
 
