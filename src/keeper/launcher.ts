@@ -63,9 +63,9 @@ export class Launcher {
         }
         unsettled.push(this.#ports.outputOf(request));
       });
-      // Files are made one a turn: who asks for a process does not wait for them.
-      unsettled.shift()?.settle();
+      // Files are made one a turn, and none while somebody asks for a process.
       await turn();
+      if (this.#queue.length === 0) unsettled.shift()?.settle();
     }
     this.#running = false;
   }
