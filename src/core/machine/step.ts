@@ -153,11 +153,12 @@ function up(draft: Draft, input: Extract<SystemInput, { type: 'up' }>): void {
     noDeps: input.noDeps,
     ...(booting ? { phase: 'booting' as const, step: 0, checksPassed: null, bootingSince: draft.at } : {}),
   });
-  if (first) {
+  if (booting && boot.phase !== 'booting') {
     draft.emit('system-booting', `${config.name} is booting: ${wanted.size} organs`, {
       organs: [...wanted],
       configHash: config.configHash,
       file: config.file,
+      instances: Object.fromEntries([...draft.system.instances.values()].map(({ name, organ }) => [name, organ])),
     });
   }
   if (booting) {
@@ -321,8 +322,7 @@ function mayStart(system: SystemState, instance: Instance): boolean {
 function sayWhoWaits(before: SystemState, draft: Draft): void {
   for (const instance of draft.system.instances.values()) {
     if (instance.state.tag !== 'waiting' || before.instances.get(instance.name)?.state.tag === 'waiting') continue;
-    const message = waitingReason(draft.system, instance);
-    if (!message) continue;
+    const message = waitingReason(draft.system, instance) ?? `${instance.name} is waiting`;
     draft.effects.push({
       type: 'emit',
       event: {

@@ -44,11 +44,10 @@ export function stop(instance: Instance, reason: string, next: AfterStop, contex
     case 'completed':
     case 'failed': {
       if (next.next === 'again') return start(instance, context);
-      const wasPending = instance.state.tag === 'waiting' || instance.state.tag === 'backoff';
       return turn(
         { ...set(unwanted, { tag: 'stopped' }), reason, health: UNKNOWN },
         { type: 'cancel', instance: instance.name, timer: 'backoff' },
-        ...(wasPending ? [emit(instance, 'organ-stopped', `${instance.name} is stopped (${reason})`, { reason })] : []),
+        emit(instance, 'organ-stopped', `${instance.name} is stopped (${reason})`, { reason }),
       );
     }
     case 'spawning':
@@ -85,6 +84,7 @@ export function force(instance: Instance, reason: string, context: Context): Tur
           stopWanted: null,
         },
         ...quiet(instance),
+        emit(instance, 'organ-stopping', `${instance.name} is killed (${reason})`, { cause: reason }),
         killTree(instance.name, state.life),
       );
     case 'spawning':
@@ -100,6 +100,7 @@ export function force(instance: Instance, reason: string, context: Context): Tur
 function retryStuck(instance: Instance, state: In<'stuck'>, next: AfterStop, context: Context): Turn {
   return turn(
     set(instance, { tag: 'stopping', life: state.life, since: context.at, after: next, exited: false }),
+    emit(instance, 'organ-stopping', `what is left of ${instance.name} is killed`, { cause: 'it was stuck' }),
     killTree(instance.name, state.life),
   );
 }
