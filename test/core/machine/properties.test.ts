@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { OrganConfig } from '../../../src/core/config/model.ts';
+import { publicState } from '../../../src/core/machine/describe.ts';
 import { isHopeless, obstacles } from '../../../src/core/machine/relations.ts';
+import { replay } from '../../../src/core/replay.ts';
+import { systemStatus } from '../../../src/core/status-view.ts';
 import { FAIL, needs, organ, PASS, system, World } from './world.ts';
 
 /**
@@ -147,7 +150,23 @@ function answer(world: World, pick: number, stuck = false): void {
   }
 }
 
+/** The events alone give the same states, health, phase and status. */
+function eventsTellItAll(world: World): void {
+  const told = replay(world.events.map((event, index) => ({ id: index + 1, ts: '', bootId: 'boot', ...event })));
+  const { instances, boot } = world.state;
+  expect(Object.fromEntries(told.instances)).toEqual(
+    Object.fromEntries(
+      [...instances.values()].map(({ name, organ, state, verdict }) => [
+        name,
+        { organ, state: publicState(state.tag), health: verdict.level },
+      ]),
+    ),
+  );
+  expect([told.phase, told.status]).toEqual([boot.phase, systemStatus(world.state)]);
+}
+
 function invariants(world: World): void {
+  eventsTellItAll(world);
   // One process per generation, and never two at once.
   const spawns = world.all
     .filter((effect) => effect.type === 'spawn')
