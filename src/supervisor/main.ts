@@ -3,6 +3,9 @@ import { createStateFolder, stateFolder } from '../adapters/state-folder.ts';
 import { ownVersion } from '../adapters/version.ts';
 import { Wiring } from './wiring.ts';
 
+/** By then the organs of a boot are being started. */
+const LOAD_THE_REST_MS = 2000;
+
 /**
  * The supervisor process. `--state-dir D` says whose. There is one at a time for each state folder: the lock says so, and a
  * second one ends at once.
@@ -31,4 +34,11 @@ export async function runSupervisor(argv: readonly string[]): Promise<void> {
   process.on('SIGINT', () => wiring.down('SIGINT to the supervisor'));
   process.on('SIGHUP', () => {}); // it belongs to no terminal
   await wiring.start();
+  setTimeout(() => void loadTheRest(), LOAD_THE_REST_MS).unref();
+}
+
+/** What was left out for a fast start: an upgrade may take the files away under a process that lives for months. */
+async function loadTheRest(): Promise<void> {
+  const { loadProbes } = await import('../adapters/probes/index.ts');
+  await Promise.all([loadProbes(), import('./post-mortem.ts'), import('../adapters/listeners.ts')]);
 }

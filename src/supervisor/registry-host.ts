@@ -61,6 +61,7 @@ export class RegistryHost {
   }
 
   async #serve(host: string, port: number): Promise<RunningRegistry> {
+    await new Promise((resolve) => setImmediate(resolve)); // the organs' starts go out first
     const { startRegistry } = await import('../adapters/registry/server.ts');
     return startRegistry({
       host,

@@ -23,7 +23,6 @@ import { type KeeperLink, linkKeeper } from './keeper-link.ts';
 import type { Surroundings } from './launch.ts';
 import { Lives } from './lives.ts';
 import { operations } from './operations.ts';
-import { writePostMortem } from './post-mortem.ts';
 import { forgetInstances, recallInstance, recordChanges } from './record.ts';
 import { RegistryHost } from './registry-host.ts';
 import { runStopCommand } from './stop-command.ts';
@@ -380,6 +379,7 @@ export class Wiring {
     await this.#registry.close();
     const at = timestamp(now().wall);
     if (state?.boot.phase === 'halted') {
+      const { writePostMortem } = await import('./post-mortem.ts');
       const report = await writePostMortem(this.#folder, state, this.#history.after(0), at);
       const latch = readLatch(this.#folder);
       if (latch) setLatch(this.#folder, { ...latch, report });

@@ -1,29 +1,32 @@
 import type { CheckProbe, Expectation, Probe } from '../../core/config/model.ts';
 import { humanDuration } from '../../core/time.ts';
-import { execProbe } from './exec.ts';
-import { httpProbe } from './http.ts';
 import { failed, type ProbeOutcome, type ProbeRun, type ProbeTarget } from './probe.ts';
 import { Stopwatch } from './stopwatch.ts';
-import { tcpProbe } from './tcp.ts';
 
 export type { ProbeOutcome, ProbeTarget };
 
 /** The probes that azora carries out itself; by the others (`log`, `fd`, `ipc`) an organ reports on its own. */
 export type AskedProbe = Extract<Probe | CheckProbe, { kind: 'http' | 'tcp' | 'exec' }>;
 
-const PROBES: {
-  readonly [K in AskedProbe['kind']]: (
-    probe: Extract<AskedProbe, { kind: K }>,
-    expect: Expectation,
-    run: ProbeRun,
-  ) => Promise<ProbeOutcome>;
-} = {
-  http: httpProbe,
-  tcp: tcpProbe,
-  exec: execProbe,
+type Ask<K extends AskedProbe['kind']> = (
+  probe: Extract<AskedProbe, { kind: K }>,
+  expect: Expectation,
+  run: ProbeRun,
+) => Promise<ProbeOutcome>;
+
+/** Each is loaded at its first use: no organ waits for what it does not need before it is started. */
+const PROBES: { readonly [K in AskedProbe['kind']]: () => Promise<Ask<K>> } = {
+  http: async () => (await import('./http.ts')).httpProbe,
+  tcp: async () => (await import('./tcp.ts')).tcpProbe,
+  exec: async () => (await import('./exec.ts')).execProbe,
 };
 
 const CANCELLED = 'the probe was cancelled';
+
+/** Loads all of them, for a process that may outlive its own files. */
+export async function loadProbes(): Promise<void> {
+  await Promise.all(Object.values(PROBES).map((load) => load()));
+}
 
 export function isAsked(probe: Probe | CheckProbe): probe is AskedProbe {
   return Object.hasOwn(PROBES, probe.kind);
@@ -48,7 +51,7 @@ export async function runProbe(
   signal?.addEventListener('abort', cancel, { once: true });
   try {
     // Each kind's own function takes each kind's own probe, which the compiler cannot see through a lookup.
-    const ask = PROBES[probe.kind] as (probe: AskedProbe, expect: Expectation, run: ProbeRun) => Promise<ProbeOutcome>;
+    const ask = (await PROBES[probe.kind]()) as Ask<AskedProbe['kind']>;
     return await ask(probe, expect, { target, watch, signal: abort.signal });
   } catch (error) {
     return failed(
