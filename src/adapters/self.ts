@@ -10,6 +10,9 @@ const LOG_MAX_BYTES = 1024 * 1024;
 /** SIGUSR1 would open the inspector's port in a daemon. */
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'] as const;
 
+/** The keeper lives long and keeps little: a small young generation keeps it at a third of the memory, at no cost in time. */
+const KEEPER_FLAGS = ['--max-semi-space-size=1'] as const;
+
 /**
  * The argv that runs azora with `args`: this very executable and, unless the program is inside it (single binary), the program
  * file: src/main.ts in a checkout, the built main.js in a package. Never `fork`, which a single binary does not know.
@@ -17,7 +20,7 @@ const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'
 export function selfCommand(args: readonly string[]): [string, ...string[]] {
   return process.getBuiltinModule('node:sea').isSea()
     ? [process.execPath, ...args]
-    : [process.execPath, ...NODE_FLAGS, mainFile(), ...args];
+    : [process.execPath, ...NODE_FLAGS, ...(args[0] === '__keeper' ? KEEPER_FLAGS : []), mainFile(), ...args];
 }
 
 function mainFile(): string {

@@ -115,10 +115,13 @@ export function* condense(memory: Memory & { readonly machineBootId: string }): 
   }
 }
 
+const LONG_BYTES = 1024 * 1024;
+
 export class Journal {
   readonly #path: string;
   readonly #report: (message: string) => void;
   #fd = -1;
+  #grown = 0;
   /** Lines that the disk did not take yet. */
   #unwritten = '';
 
@@ -136,8 +139,14 @@ export class Journal {
     }
   }
 
+  /** Worth being rewritten: a crash loop of weeks must not fill the disk. */
+  get isLong(): boolean {
+    return this.#grown > LONG_BYTES;
+  }
+
   /** Replaces the file by what `memory` says and goes on appending to it. */
   begin(memory: Memory & { readonly machineBootId: string }): void {
+    this.close(false);
     const text = [...condense(memory)].map((record) => `${JSON.stringify(record)}\n`).join('');
     const temporary = `${this.#path}.new`;
     try {
@@ -147,6 +156,7 @@ export class Journal {
       this.#report(`cannot rewrite ${this.#path}: ${String(error)}`); // appending to the old one says the same
     }
     this.#fd = openSync(this.#path, 'a', 0o600);
+    this.#grown = 0;
   }
 
   /** Never throws: a disk that is full must not keep an organ from being started, stopped or reaped. */
@@ -154,6 +164,7 @@ export class Journal {
     const text = `${this.#unwritten}${JSON.stringify(record)}\n`;
     try {
       const written = writeSync(this.#fd, text);
+      this.#grown += written;
       // A short write leaves a torn line; the rest, on the next success, completes it.
       this.#unwritten = Buffer.from(text).subarray(written).toString();
     } catch (error) {

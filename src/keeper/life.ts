@@ -52,6 +52,11 @@ export class Life implements Root, LifeKey {
     return `${this.instance} (pid ${this.pid})`;
   }
 
+  toMemory(): RememberedLife {
+    const { key, birth, pid, startTime, startedAt, adopted, signalledReady, exit } = this;
+    return { ...key, ...birth, identity: { pid, startTime }, startedAt, adopted, signalledReady, exit };
+  }
+
   toWire(): WireLife {
     return {
       ...this.key,

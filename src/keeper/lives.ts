@@ -133,6 +133,11 @@ export class Lives {
     const lives = forgotten.map((key) => this.get(key)!);
     for (const key of forgotten) this.#lives.delete(lifeId(key));
     this.#journal.append({ type: 'forgotten', lives: forgotten.map(keyOf) });
+    // A spawn that is under way stands only in the journal.
+    if (this.#journal.isLong && this.#spawning.size === 0) {
+      const remembered = [...this.all()].map((life) => life.toMemory());
+      this.#journal.begin({ machineBootId: this.machineBootId, seq: this.#seq, lives: remembered });
+    }
     for (const life of lives) void this.#closeOutput(life, treeIsEmpty);
   }
 

@@ -138,3 +138,15 @@ test('the file is rewritten without what was forgotten, and appended to', () => 
   journal.close(true);
   expect(new Journal(path, () => {}).read().lives).toEqual([]);
 });
+
+test('a journal that grew long says so, until it is rewritten', () => {
+  const journal = new Journal(join(folder, 'journal.ndjson'), () => {});
+  journal.begin({ machineBootId: 'boot', seq: 0, lives: [] });
+  let records = 0;
+  for (; !journal.isLong; records++) journal.append(spawning('mint', records));
+  expect(records).toBeGreaterThan(1000);
+  journal.begin({ ...journal.read(), machineBootId: 'boot', lives: [] });
+  expect(journal.isLong).toBe(false);
+  expect(readFileSync(join(folder, 'journal.ndjson'), 'utf8').split('\n')).toHaveLength(2);
+  journal.close(true);
+});

@@ -17,6 +17,8 @@ const show = (what: string, values: readonly number[], unit = 'ms'): void =>
     `${what.padEnd(44)} median ${median(values).toFixed(0)} ${unit} (${values.map((v) => v.toFixed(0)).join(' ')})`,
   );
 
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 function rssMb(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1000;
 }
@@ -43,7 +45,7 @@ async function keeperLoop(rig: Rig, round: number): Promise<{ up: number; down: 
     Array.from({ length: N }, (_, i) => rig.run(['sleep', '300'], { instance: `s-${round}-${i}`, organ: `s-${i}` })),
   );
   const up = performance.now() - begin;
-  await rig.channel.request('tree', lives[0]!); // its background work is done when it answers
+  await pause(500); // let it finish what it does beside: the log files
   const stop = performance.now();
   await Promise.all(
     lives.map(async (life) => {
@@ -53,6 +55,7 @@ async function keeperLoop(rig: Rig, round: number): Promise<{ up: number; down: 
   );
   const down = performance.now() - stop;
   await rig.channel.request('forget', { lives });
+  await pause(500);
   return { up, down };
 }
 
