@@ -23,6 +23,14 @@ export function fifoFolder(run: string): string {
   return run;
 }
 
+/**
+ * Makes the folder again if a logout has swept it. Throws if somebody else made it meanwhile: whoever owns it could put a FIFO of
+ * theirs in the place of ours.
+ */
+export function ensureFifoFolder(folder: string): void {
+  if (!makePrivate(folder)) throw new Error(`${folder} is not a private folder of this user`);
+}
+
 export function removeFifoFolder(run: string): void {
   const link = join(run, 'fifos');
   const folder = readLink(link);

@@ -155,7 +155,6 @@ export class Journal {
     } catch (error) {
       this.#report(`cannot rewrite ${this.#path}: ${String(error)}`); // appending to the old one says the same
     }
-    this.#fd = openSync(this.#path, 'a', 0o600);
     this.#grown = 0;
   }
 
@@ -163,6 +162,7 @@ export class Journal {
   append(record: JournalRecord): void {
     const text = `${this.#unwritten}${JSON.stringify(record)}\n`;
     try {
+      if (this.#fd === -1) this.#fd = openSync(this.#path, 'a', 0o600);
       const written = writeSync(this.#fd, text);
       this.#grown += written;
       // A short write leaves a torn line; the rest, on the next success, completes it.

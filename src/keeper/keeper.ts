@@ -34,6 +34,7 @@ export class Keeper {
   readonly #trees: Trees;
   readonly #server: KeeperServer;
   #ending = false;
+  #deserted = false;
 
   constructor(folder: StateFolder, libc: Libc | null, options: KeeperOptions) {
     this.#options = options;
@@ -51,7 +52,10 @@ export class Keeper {
       spawner: this.#spawner,
       libc: this.#spawner.kind === 'posix_spawn' ? libc : null,
       tell: this.#server.tell,
-      onEnd: () => this.#trees.news(),
+      onEnd: () => {
+        this.#trees.news();
+        this.#endIfDeserted();
+      },
       report: options.report,
     });
     const spared = () => this.#supervisor.pid;
@@ -91,12 +95,19 @@ export class Keeper {
       }
     }
     this.#trees.news();
+    this.#endIfDeserted();
   }
 
+  /** The supervisor ended in order: with the last life the keeper ends too, unless another one comes. */
   #onGoodbye(): void {
-    if (!this.isIdle()) return;
+    this.#deserted = true;
+    this.#endIfDeserted();
+  }
+
+  #endIfDeserted(): void {
+    if (!this.#deserted || !this.isIdle()) return;
     setTimeout(() => {
-      if (this.isIdle() && !this.#supervisor.isPresent) this.end(false);
+      if (this.#deserted && this.isIdle() && !this.#supervisor.isPresent) this.end(false);
     }, GOODBYE_GRACE_MS);
   }
 
@@ -113,6 +124,7 @@ export class Keeper {
           }
           this.#server.welcomeSupervisor(peer());
           this.#supervisor.onHello(pid);
+          this.#deserted = false;
         }
         return {
           protocol: KEEPER_PROTOCOL,

@@ -1,7 +1,8 @@
-import { closeSync, mkdirSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { explainErrno, findCommand, type SpawnFailure, spawnFailure } from './command.ts';
 import { markFor } from './family.ts';
+import { ensureFifoFolder } from './fifo-folder.ts';
 import { startTimeOf } from './identity.ts';
 import type { InstanceOutput } from './output.ts';
 import type { Identity, SpawnRequest } from './protocol.ts';
@@ -84,7 +85,7 @@ export class Launcher {
   #makeFifos(batch: readonly Task[]): SpawnFailure | null {
     if (batch.length === 0) return null;
     try {
-      mkdirSync(this.#ports.fifos, { recursive: true, mode: 0o700 }); // a logout may have swept it
+      ensureFifoFolder(this.#ports.fifos);
       const paths = batch.flatMap(({ request }) => [
         ...this.#ports.outputOf(request).missingFifos(request.logs),
         ...(request.readiness?.kind === 'fd' ? [this.#readyPath(request)] : []),

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Libc } from '../adapters/libc.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import type { LogLimits } from '../core/config/model.ts';
-import { fateOf, watchEnd } from './adoption.ts';
+import { type Fate, fateOf, watchEnd } from './adoption.ts';
 import { type SpawnFailure, spawnFailure } from './command.ts';
 import { Compressor } from './compress.ts';
 import { fifoFolder, removeFifoFolder } from './fifo-folder.ts';
@@ -111,8 +111,9 @@ export class Lives {
     const ended: Life[] = [];
     const kept: RememberedLife[] = [];
     for (const old of memory.lives) {
-      const fate =
-        old.exit && old.identity ? { kind: 'gone' as const, identity: old.identity } : await fateOf(old, sameBoot);
+      const fate: Fate = old.exit
+        ? { kind: 'gone', identity: old.identity ?? { pid: old.exit.pid, startTime: '' } }
+        : await fateOf(old, sameBoot);
       if (fate.kind === 'unborn') continue;
       const adopted = old.adopted || old.exit === null;
       const life = new Life(old, birthOf(old), fate.identity, { ...old, adopted, ownChild: false });

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { connect } from 'node:net';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
@@ -63,7 +64,11 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
 }
 
 const report = (message: string): void => {
-  process.stderr.write(`${new Date().toISOString()} keeper ${process.pid}: ${message}\n`);
+  try {
+    writeSync(2, `${new Date().toISOString()} keeper ${process.pid}: ${message}\n`);
+  } catch {
+    // Its log cannot be written (disk full, folder gone): nobody is left to be told.
+  }
 };
 
 async function answers(folder: StateFolder): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readStat } from '../../src/keeper/identity.ts';
 import { puppet, Rig } from './rig.ts';
@@ -130,5 +130,18 @@ test('a second keeper goes away quietly', async () => {
   await second.channel.request('lives', null);
   rig.channel.destroy();
   second.channel.destroy();
+  await rig.end();
+});
+
+test('a FIFO folder of somebody else is not used, and one that was swept is made again', async () => {
+  const rig = await Rig.start();
+  const fifos = readlinkSync(`${rig.folder.run}/fifos`);
+  rmSync(fifos, { recursive: true });
+  await rig.exitOf(await rig.run(['echo', 'made again']));
+  expect(rig.log()).toBe('made again\n');
+  chmodSync(fifos, 0o777);
+  const refused = await rig.channel.request('spawn', rig.request(['echo', 'no']));
+  expect(refused).toMatchObject({ ok: false, message: expect.stringContaining('not a private folder') });
+  chmodSync(fifos, 0o700);
   await rig.end();
 });
