@@ -29,7 +29,7 @@ export function statusDocument(system: SystemState, around: Surroundings): Statu
       name: config.name,
       phase: boot.phase,
       status: systemStatus(system),
-      threatLevel: 'None',
+      threatLevel: system.security.threatLevel,
       bootId: boot.bootId,
       pid: around.pid,
       keeperPid: around.keeperPid,

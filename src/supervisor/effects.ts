@@ -1,17 +1,21 @@
 import { now } from '../adapters/clock.ts';
 import { isAsked } from '../adapters/probes/index.ts';
+import type { CheckConfig, ThreatLevel } from '../core/config/model.ts';
 import type { Endpoint } from '../core/config/references.ts';
 import type { Effect } from '../core/machine/effects.ts';
-import type { InstanceInput, SystemInput } from '../core/machine/inputs.ts';
+import type { CheckOutcome, InstanceInput, SystemInput } from '../core/machine/inputs.ts';
 import { instancesOf } from '../core/machine/relations.ts';
 import { ASSUME_READY_MS } from '../core/machine/starting.ts';
 import type { Instance, SystemState } from '../core/machine/state.ts';
+import type { Finding } from '../core/security.ts';
+import { systemStatus } from '../core/status-view.ts';
 import type { ProcessInfo } from '../keeper/protocol.ts';
 import { type CheckPlace, runCheck } from './checks.ts';
 import { type Endpoints, isFree } from './endpoints.ts';
 import type { History } from './history.ts';
 import { environment, type Surroundings, spawnRequest } from './launch.ts';
 import type { Lives } from './lives.ts';
+import { askForDecision } from './security/escalation.ts';
 import type { Tokens } from './tokens.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -26,6 +30,8 @@ export interface Means {
   readonly tokens: Tokens;
   readonly surroundings: (system: SystemState) => Surroundings;
   readonly recordChecks: (bootId: string, checks: Extract<SystemInput, { type: 'checked' }>['checks']) => void;
+  /** Begins the rounds of the security monitor. */
+  readonly guard: () => void;
   /** An emergency has begun. */
   readonly onEmergency: (reason: string, organ: string | null) => void;
   readonly onHalt: () => void;
@@ -80,6 +86,12 @@ export class Effects {
             ? null
             : setTimeout(() => this.#means.dispatch({ type: 'bootTimeout' }), effect.delayMs);
         return;
+      case 'guard':
+        this.#means.guard();
+        return;
+      case 'escalate':
+        void this.#escalate(system, effect.findings, effect.threatLevel);
+        return;
       case 'latch':
         this.#means.onEmergency(effect.reason, effect.organ);
         return;
@@ -129,7 +141,7 @@ export class Effects {
     const organ = system.config.organs[instance.organ]!;
     for (const { port } of organ.ports) {
       if (port === 'auto' || (await isFree(port))) continue;
-      const { whoListens } = await import('../adapters/listeners.ts');
+      const { whoListens } = await import('../adapters/sockets-table.ts');
       const who = whoListens(port);
       return `port ${port} is in use${who ? ` by pid ${who.pid} (${who.command})` : ''}`;
     }
@@ -195,18 +207,41 @@ export class Effects {
 
   // -------------------------------------------------------------------------------------------- checks and timers
 
-  async #runChecks(system: SystemState): Promise<void> {
-    const checks = await Promise.all(
-      system.config.checks
+  /** Carries out the checks that concern what was asked for. */
+  runChecks(system: SystemState, checks: readonly CheckConfig[]): Promise<CheckOutcome[]> {
+    return Promise.all(
+      checks
         .filter((check) => isAskedFor(system, check.organ))
         .map((check) => {
-          const instance = check.organ === null ? undefined : system.instances.get(check.organ);
-          const place = instance
-            ? this.#place(system, instance)
-            : { endpointOf: this.#endpointOf, cwd: process.cwd(), env: process.env as Record<string, string> };
-          return runCheck(check, place);
+          const instance = check.organ === null ? undefined : instancesOf(system, check.organ)[0];
+          return runCheck(check, instance ? this.#place(system, instance) : this.#ownPlace());
         }),
     );
+  }
+
+  /** Where a check is carried out that concerns no organ. */
+  #ownPlace(): CheckPlace {
+    return { endpointOf: this.#endpointOf, cwd: process.cwd(), env: process.env as Record<string, string> };
+  }
+
+  async #escalate(system: SystemState, findings: readonly Finding[], threatLevel: ThreatLevel): Promise<void> {
+    const { escalate } = system.config.security;
+    if (!escalate) return;
+    const answer = await askForDecision(this.#endpointOf(escalate.organ), escalate.path, {
+      threatLevel,
+      findings,
+      system: {
+        name: system.config.name,
+        phase: system.boot.phase,
+        status: systemStatus(system),
+        organs: Object.values(system.config.organs).map(({ name, critical }) => ({ organ: name, critical })),
+      },
+    });
+    this.#means.dispatch({ type: 'decision', answer });
+  }
+
+  async #runChecks(system: SystemState): Promise<void> {
+    const checks = await this.runChecks(system, system.config.checks);
     this.#means.recordChecks(system.boot.bootId, checks);
     this.#means.dispatch({ type: 'checked', passed: checks.every((check) => check.passed), checks });
   }

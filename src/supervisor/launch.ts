@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { OrganConfig, SystemConfig } from '../core/config/model.ts';
+import { TOKEN_PREFIX } from '../core/config/redact.ts';
 import { type Endpoint, fillReferences } from '../core/config/references.ts';
 import { type Instance, instanceNames } from '../core/machine/state.ts';
 import type { ReadinessChannel, SpawnRequest } from '../keeper/protocol.ts';
@@ -71,7 +72,7 @@ export function spawnRequest(
   around: Surroundings,
 ): { readonly request: SpawnRequest; readonly token: string } {
   const organ = config.organs[instance.organ]!;
-  const token = randomBytes(24).toString('base64url');
+  const token = `${TOKEN_PREFIX}${randomBytes(24).toString('base64url')}`;
   const cookie = randomBytes(16).toString('hex');
   return {
     token,

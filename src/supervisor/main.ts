@@ -40,5 +40,5 @@ export async function runSupervisor(argv: readonly string[]): Promise<void> {
 /** What was left out for a fast start: an upgrade may take the files away under a process that lives for months. */
 async function loadTheRest(): Promise<void> {
   const { loadProbes } = await import('../adapters/probes/index.ts');
-  await Promise.all([loadProbes(), import('./post-mortem.ts'), import('../adapters/listeners.ts')]);
+  await Promise.all([loadProbes(), import('./post-mortem.ts'), import('../adapters/sockets-table.ts')]);
 }

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lastLines } from '../adapters/logs/reader.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
+import { outputMasker, secretsOf } from '../core/config/redact.ts';
 import type { SystemEvent } from '../core/events.ts';
 import { describeInstance } from '../core/machine/describe.ts';
 import type { SystemState } from '../core/machine/state.ts';
@@ -19,7 +20,8 @@ export async function writePostMortem(
   at: string,
 ): Promise<string> {
   const path = join(folder.root, `post-mortem-${at.replace(/[:.]/g, '-')}.md`);
-  writeFileSync(path, await postMortem(folder, system, events, at), { mode: 0o600 });
+  const mask = outputMasker(secretsOf(system.config));
+  writeFileSync(path, mask(await postMortem(folder, system, events, at)), { mode: 0o600 });
   return path;
 }
 

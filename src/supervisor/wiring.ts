@@ -25,6 +25,8 @@ import { Lives } from './lives.ts';
 import { operations } from './operations.ts';
 import { forgetInstances, recallInstance, recordChanges } from './record.ts';
 import { RegistryHost } from './registry-host.ts';
+import { SecurityMonitor } from './security/monitor.ts';
+import { SelfHealth } from './self-health.ts';
 import { runStopCommand } from './stop-command.ts';
 import { Supervisor } from './supervisor.ts';
 import { Tokens } from './tokens.ts';
@@ -34,6 +36,8 @@ import { Wheel } from './wheel.ts';
 
 /** Whoever starts a supervisor connects at once. */
 const UNUSED_MS = 5000;
+/** A minute's worth; what goes beyond is the same trouble again. */
+const MOST_WARNINGS = 60;
 const RETAIN_EVERY_MS = 10 * 60_000;
 
 /**
@@ -52,6 +56,10 @@ export class Wiring {
   readonly #lives: Lives;
   readonly #registry: RegistryHost;
   readonly #effects: Effects;
+  readonly #self: SelfHealth;
+  readonly #security: SecurityMonitor;
+  /** Warnings of the last minute, so that a trouble that feeds on its own warnings does not grow. */
+  readonly #warned: number[] = [];
   readonly #halted = Promise.withResolvers<void>();
   #keeper: KeeperLink | null = null;
   #supervisor: Supervisor | null = null;
@@ -61,10 +69,17 @@ export class Wiring {
   constructor(folder: StateFolder, version: string) {
     this.#folder = folder;
     this.#version = version;
+    this.#self = new SelfHealth(folder.root, (verdict) => this.#supervisor?.dispatch({ type: 'self', verdict }));
     this.#store = openStore(folder, {
       version,
-      onTrouble: (message) => this.#warn(message),
-      onRecovered: (message) => this.#warn(message),
+      onTrouble: (message) => {
+        this.#self.trouble('database', message);
+        this.#warn(message);
+      },
+      onRecovered: (message) => {
+        this.#self.over('database');
+        this.#warn(message);
+      },
     });
     this.#history = new History(this.#store.lastEventId, (event) => this.#store.appendEvents([event]));
     this.#endpoints = new Endpoints(folder.root);
@@ -88,9 +103,18 @@ export class Wiring {
       tokens: this.#tokens,
       surroundings: this.#surroundings,
       recordChecks: (bootId, checks) => this.#recordChecks(bootId, checks),
+      guard: () => this.#security.start(),
       onEmergency: (reason, organ) =>
         setLatch(this.#folder, { reason, organ, at: timestamp(now().wall), report: null }),
       onHalt: () => setImmediate(() => void this.#halt()),
+    });
+    this.#security = new SecurityMonitor({
+      folder,
+      state: () => this.#supervisor!.state,
+      treeOf: async (life) => this.#keeper?.channel.request('tree', life) ?? [],
+      portsOf: (instance) => this.#endpoints.portsOf(instance),
+      runChecks: (config) => this.#effects.runChecks(this.#supervisor!.state, config.security.checks),
+      onFindings: (findings) => this.#supervisor?.dispatch({ type: 'findings', findings }),
     });
   }
 
@@ -206,6 +230,7 @@ export class Wiring {
     const lives = await this.#keeper!.channel.request('lives', null);
     const { state, effects, inputs, adopted } = recover(supervisor.state, latestLives(lives), now());
     const after = this.#adopt(state);
+    if (state.boot.phase === 'ready') this.#security.start();
     if (state.boot.phase === 'emergency') after.dispatch({ type: 'emergencyDeadline' });
     for (const instance of adopted) after.say(adoptedEvent(instance));
     this.#registry.onChanged(null, state);
@@ -277,6 +302,10 @@ export class Wiring {
   }
 
   #warn(message: string): void {
+    const at = performance.now();
+    while (this.#warned[0] !== undefined && this.#warned[0] < at - 60_000) this.#warned.shift();
+    if (this.#warned.length >= MOST_WARNINGS) return;
+    this.#warned.push(at);
     this.#supervisor?.say({ type: 'warning', organ: null, instance: null, message, data: {} });
   }
 
@@ -325,11 +354,16 @@ export class Wiring {
         tell(exit.instance, { type: 'exited', generation: exit.generation, exit });
       },
       signalledReady: ({ instance, generation }) => tell(instance, { type: 'signalledReady', generation }),
-      logTrouble: ({ instance, message, lostBytes }) =>
+      logTrouble: ({ instance, message, lostBytes }) => {
+        this.#self.trouble(`logs:${instance}`, `the output of ${instance} is not kept in full: ${message}`);
         this.#warn(
           `the output of ${instance} is not kept in full: ${message}${lostBytes > 0 ? `; ${lostBytes} bytes are lost` : ''}`,
-        ),
-      logRecovered: ({ instance }) => this.#warn(`the output of ${instance} is kept again`),
+        );
+      },
+      logRecovered: ({ instance }) => {
+        this.#self.over(`logs:${instance}`);
+        this.#warn(`the output of ${instance} is kept again`);
+      },
     };
     return linkKeeper(this.#folder.keeperSocket, this.#version, listeners, () => void this.#onKeeperLost());
   }
@@ -350,6 +384,7 @@ export class Wiring {
   async #onKeeperLost(): Promise<void> {
     if (this.#ending) return;
     this.#keeper = null;
+    this.#self.trouble('keeper', 'the keeper is gone');
     await startDaemon(['__keeper', '--state-dir', this.#folder.root, '--no-supervisor'], {
       log: `${this.#folder.run}/keeper.log`,
     });
@@ -366,6 +401,7 @@ export class Wiring {
     this.#warn(
       `the keeper was killed; a new one (pid ${this.#keeper.info.pid}) has adopted the organs. Up to 64 KiB of output of each organ and the exit codes of these moments may be lost`,
     );
+    this.#self.over('keeper');
     if (this.#supervisor) await this.#reconcile();
   }
 
@@ -376,6 +412,7 @@ export class Wiring {
     if (this.#ending) return;
     this.#ending = true;
     const state = this.#supervisor?.state;
+    this.#security.stop();
     await this.#registry.close();
     const at = timestamp(now().wall);
     if (state?.boot.phase === 'halted') {

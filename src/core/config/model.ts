@@ -25,6 +25,8 @@ export interface SystemConfig {
   readonly redact: readonly string[];
   readonly retention: { readonly maxAgeMs: number; readonly maxBytes: number };
   readonly profiles: readonly string[];
+  /** The env_files that were read, absolute: they hold secrets. */
+  readonly envFiles?: readonly string[];
   /** Every organ whose profiles are active, by name, in the order of the file. */
   readonly organs: Readonly<Record<string, OrganConfig>>;
   /** Organs of the file that no active profile selects. */
@@ -164,6 +166,8 @@ export interface CheckConfig {
   readonly probe: CheckProbe;
   readonly expect: Expectation;
   readonly timeoutMs: number;
+  /** Of `security.checks`: how grave a failure is. */
+  readonly severity?: Exclude<ThreatLevel, 'None'>;
 }
 
 export type CheckProbe =

@@ -89,6 +89,7 @@ export function normalizeCheck(
     probe,
     expect: normalizeExpectation(check.expect),
     timeoutMs: check.timeout ?? 10 * SECOND,
+    ...(check.severity && { severity: check.severity }),
   };
 }
 

@@ -14,16 +14,9 @@ const anyOrgan = (isUsed: (organ: WrittenOrgan) => boolean) => (_: WrittenFile, 
 
 const NOT_YET: readonly Row[] = [
   { key: 'hooks', isUsed: (file) => file.hooks !== undefined },
-  { key: 'emergency', isUsed: (file) => file.emergency !== undefined },
-  { key: 'security.checks', isUsed: (file) => file.security?.checks !== undefined },
-  { key: 'security.escalate', isUsed: (file) => file.security?.escalate !== undefined },
-  { key: 'security.allow', isUsed: (file) => file.security?.allow !== undefined },
   { key: 'organs.*.autoscale', isUsed: anyOrgan((organ) => organ.autoscale !== undefined) },
-  { key: 'organs.*.depends_on.*.restart', isUsed: anyOrgan(hasRestartingDependency) },
   { key: 'organs.*.hooks', isUsed: anyOrgan((organ) => organ.hooks !== undefined) },
-  { key: 'organs.*.replicas', isUsed: anyOrgan((organ) => (organ.replicas ?? 1) > 1) },
   { key: 'organs.*.resources', isUsed: anyOrgan((organ) => organ.resources !== undefined) },
-  { key: 'organs.*.route', isUsed: anyOrgan((organ) => organ.route !== undefined) },
   { key: 'organs.*.schedule', isUsed: anyOrgan((organ) => organ.schedule !== undefined) },
   { key: 'organs.*.user', isUsed: anyOrgan((organ) => organ.user !== undefined) },
   { key: 'organs.*.watch', isUsed: anyOrgan((organ) => organ.watch !== undefined) },
@@ -33,9 +26,4 @@ const NOT_YET: readonly Row[] = [
 export function notYetWarning(file: WrittenFile, organs: readonly WrittenOrgan[], fileName: string): string | null {
   const keys = NOT_YET.filter((row) => row.isUsed(file, organs)).map((row) => row.key);
   return keys.length === 0 ? null : `${fileName}: accepted, not acted on yet: ${keys.join(', ')}`;
-}
-
-function hasRestartingDependency(organ: WrittenOrgan): boolean {
-  if (organ.depends_on === undefined || Array.isArray(organ.depends_on)) return false;
-  return Object.values(organ.depends_on).some((dependency) => dependency.restart === true);
 }

@@ -127,9 +127,19 @@ const checkKeys = {
   timeout: period().optional().describe('No answer by then is a failure. Default: 10s.'),
 };
 export const check = map(checkKeys, 'a map with http, tcp or exec').meta({ id: 'check' });
+export const securityCheck = map(
+  {
+    ...checkKeys,
+    severity: z
+      .enum(['Low', 'Medium', 'High', 'Critical'], expected('Low, Medium, High or Critical'))
+      .optional()
+      .describe('How grave it is when it fails. Default: High.'),
+  },
+  'a map with http, tcp or exec',
+).meta({ id: 'security-check' });
 const { organ: _organ, ...verifyKeys } = checkKeys;
 export const verification = map(verifyKeys, 'a map with http, tcp or exec');
 
-export type WrittenCheck = z.output<typeof check>;
+export type WrittenCheck = z.output<typeof check> & { severity?: z.output<typeof securityCheck>['severity'] };
 export type WrittenHealth = z.output<typeof healthMap>;
 export type WrittenExpectation = z.output<typeof expectation>;

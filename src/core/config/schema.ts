@@ -7,7 +7,7 @@ import { EVENT_TYPES } from '../events.ts';
 import { durationUpTo, expected, map, off, oneOrMore, period, plainText, size, text } from './scalars.ts';
 import { envFile, environment, logs, organList, organName, path, port, SYSTEM_NAME } from './schema-common.ts';
 import { organ } from './schema-organ.ts';
-import { check } from './schema-probes.ts';
+import { check, securityCheck } from './schema-probes.ts';
 
 export type { WrittenLogs } from './schema-common.ts';
 export type { WrittenDependency, WrittenOrgan } from './schema-organ.ts';
@@ -66,7 +66,7 @@ export const fileSchema = map(
     security: map({
       interval: period().optional().describe('Time between two rounds. Default: 60s.'),
       checks: z
-        .array(check, expected('a list of checks'))
+        .array(securityCheck, expected('a list of checks'))
         .optional()
         .describe('Extra probes; one that fails is a finding.'),
       escalate: map({

@@ -52,8 +52,9 @@ export function advanceBoot(system: SystemState, at: Instant): Progress {
     const monitored = wanted.filter((instance) => instance.state.tag === 'ready' && !instance.state.assumed).length;
     effects.push(
       stepEvent(MONITORING_STEP, boot.step, total, 'started', [], []),
+      { type: 'guard' },
       stepEvent(MONITORING_STEP, boot.step, total, 'done', [], [], {
-        message: `health of ${monitored} instances is checked every ${humanDuration(system.config.health.intervalMs)} unless they say otherwise`,
+        message: `health of ${monitored} instances is checked every ${humanDuration(system.config.health.intervalMs)} unless they say otherwise, security every ${humanDuration(system.config.security.intervalMs)}`,
       }),
       stepEvent(CHECKS_STEP, boot.step + 1, total, 'started', [], []),
       { type: 'runChecks' },

@@ -1,4 +1,6 @@
+import type { ThreatLevel } from '../config/model.ts';
 import type { NewEvent } from '../events.ts';
+import type { Finding } from '../security.ts';
 import type { InstanceTimer } from './inputs.ts';
 
 /** What the core asks the world to do. Answers come back as inputs. */
@@ -31,6 +33,10 @@ export type Effect =
   /** The boot's deadline, from now; null takes it away. */
   | { readonly type: 'bootDeadline'; readonly delayMs: number | null }
   | { readonly type: 'runChecks' }
+  /** Rounds of the security monitor from now on. */
+  | { readonly type: 'guard' }
+  /** Report these findings to the organ that decides; answered by `decision`. */
+  | { readonly type: 'escalate'; readonly findings: readonly Finding[]; readonly threatLevel: ThreatLevel }
   /** Keep, so that it outlives everything, that nothing may be started until someone clears it. */
   | { readonly type: 'latch'; readonly reason: string; readonly organ: string | null }
   | { readonly type: 'emergencyDeadline'; readonly delayMs: number }

@@ -1,5 +1,6 @@
 import type { SystemConfig } from '../config/model.ts';
 import type { Observation, Verdict } from '../health.ts';
+import type { Decision, Finding } from '../security.ts';
 import type { Instant } from '../time.ts';
 
 /** What happens to one instance. `generation` names the life that it is about; what comes late is dropped. */
@@ -57,6 +58,10 @@ export type SystemInput =
   /** Everything down, in order but within a deadline, and nothing up again until someone clears it. */
   | { readonly type: 'emergency'; readonly reason: string; readonly organ: string | null }
   | { readonly type: 'emergencyDeadline' }
+  /** What a round of the security monitor found: all that is open now. */
+  | { readonly type: 'findings'; readonly findings: readonly Finding[] }
+  /** What the organ that was reported to answered; a text says why it is no decision. */
+  | { readonly type: 'decision'; readonly answer: Decision | string }
   /** How azora itself is. */
   | { readonly type: 'self'; readonly verdict: Verdict }
   | { readonly type: 'instance'; readonly instance: string; readonly input: InstanceInput };

@@ -1,6 +1,7 @@
 import type { OrganConfig, SystemConfig } from '../config/model.ts';
 import type { HealthRecord, Verdict } from '../health.ts';
 import type { RestartHistory } from '../restart.ts';
+import type { SecurityState } from '../security.ts';
 import type { Desired, Exit, Phase } from '../status.ts';
 import type { Instant } from '../time.ts';
 
@@ -116,6 +117,7 @@ export interface Boot {
 export interface SystemState {
   /** How azora itself is: it may be slow, or unable to write its record. */
   readonly self: Verdict;
+  readonly security: SecurityState;
   readonly config: SystemConfig;
   readonly boot: Boot;
   readonly instances: ReadonlyMap<string, Instance>;

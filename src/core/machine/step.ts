@@ -2,12 +2,14 @@ import type { SystemConfig } from '../config/model.ts';
 import type { NewEvent } from '../events.ts';
 import { aggregate, UNJUDGED, UNKNOWN } from '../health.ts';
 import { NO_RESTARTS } from '../restart.ts';
+import { type Decision, SECURE } from '../security.ts';
 import type { Phase } from '../status.ts';
 import type { Instant } from '../time.ts';
 import { advanceBoot, bootTimedOut, checksDone, stepStarted, waitingReason } from './boot.ts';
 import type { Effect } from './effects.ts';
 import { beginEmergency, emergencyIn } from './emergency.ts';
 import { endLife } from './ending.ts';
+import { onDecision, onFindings } from './guard.ts';
 import type { Stamped, SystemInput } from './inputs.ts';
 import { stepInstance } from './instance.ts';
 import {
@@ -66,6 +68,16 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
         );
       }
       break;
+    case 'findings': {
+      const { state, effects, emergency: reason } = onFindings(draft.system, input.findings);
+      draft.system = state;
+      draft.effects.push(...effects);
+      if (reason) emergency(draft, reason, null);
+      break;
+    }
+    case 'decision':
+      decide(draft, input.answer);
+      break;
     case 'self':
       draft.system = { ...draft.system, self: input.verdict };
       break;
@@ -96,6 +108,7 @@ export function idle(config: SystemConfig, boot: Pick<Boot, 'bootId' | 'startedA
   return {
     config,
     self: { level: 'Healthy', reason: null },
+    security: SECURE,
     boot: {
       ...boot,
       bootingSince: boot.startedAt,
@@ -226,6 +239,30 @@ function emergency(draft: Draft, reason: string, organ: string | null): void {
       ? keep(instance)
       : stop(instance, 'emergency shutdown', { next: 'stopped' }, context),
   );
+}
+
+function decide(draft: Draft, answer: Decision | string): void {
+  const { effects, act: decision } = onDecision(draft.system, answer);
+  draft.effects.push(...effects);
+  if (!decision) return;
+  const names = decision.organ ? instancesOf(draft.system, decision.organ).map((instance) => instance.name) : [];
+  switch (decision.action) {
+    case 'restart-organ':
+      act(draft, 'restart', names);
+      return;
+    case 'stop-organ':
+      for (const name of names) {
+        draft.turn(name, (instance, context) =>
+          stop(instance, `stopped for security: ${decision.reason}`, { next: 'stopped' }, context),
+        );
+      }
+      return;
+    case 'emergency-shutdown':
+      emergency(draft, `a decision about security: ${decision.reason}`, decision.organ);
+      return;
+    case 'observe':
+      return;
+  }
 }
 
 const isGoingDown = (phase: Phase): boolean =>

@@ -1,0 +1,125 @@
+import type { StateFolder } from '../../adapters/state-folder.ts';
+import type { SystemConfig } from '../../core/config/model.ts';
+import type { CheckOutcome } from '../../core/machine/inputs.ts';
+import { lifeOf, type SystemState } from '../../core/machine/state.ts';
+import type { Finding } from '../../core/security.ts';
+import type { LifeKey, ProcessInfo } from '../../keeper/protocol.ts';
+import { changedFiles, Fingerprints, openFiles } from './files.ts';
+import { escapedProcesses, type Tree, undeclaredListeners } from './processes.ts';
+import { SecretsInLogs } from './secrets-in-logs.ts';
+
+/** Looks at the system's security, round by round. */
+
+export interface MonitorMeans {
+  readonly folder: StateFolder;
+  readonly state: () => SystemState;
+  readonly treeOf: (life: LifeKey) => Promise<readonly ProcessInfo[]>;
+  readonly portsOf: (instance: string) => Readonly<Record<string, number>>;
+  /** Carries out the file's own checks. */
+  readonly runChecks: (config: SystemConfig) => Promise<readonly CheckOutcome[]>;
+  readonly onFindings: (findings: readonly Finding[]) => void;
+}
+
+export class SecurityMonitor {
+  readonly #means: MonitorMeans;
+  readonly #prints = new Fingerprints();
+  readonly #secrets: SecretsInLogs;
+  #timer: NodeJS.Timeout | null = null;
+  #looking = false;
+
+  constructor(means: MonitorMeans) {
+    this.#means = means;
+    this.#secrets = new SecretsInLogs(means.folder.logs);
+  }
+
+  /** From now on, every interval; the first round at once. What the files are now is what they are to stay. */
+  start(): void {
+    if (this.#timer) return;
+    const { config } = this.#means.state();
+    this.#prints.take(config);
+    this.#timer = setInterval(() => void this.look(), config.security.intervalMs);
+    this.#timer.unref();
+    void this.look();
+  }
+
+  stop(): void {
+    if (this.#timer) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  /** One round. One that takes longer than the interval is not overtaken. */
+  async look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      const findings = await this.#findings();
+      if (this.#timer) this.#means.onFindings(findings);
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  async #findings(): Promise<Finding[]> {
+    const state = this.#means.state();
+    const { config } = state;
+    const trees = await this.#trees(state);
+    const checks = await this.#means.runChecks(config);
+    return [
+      ...changedFiles(config, this.#prints),
+      ...openFiles(config, this.#means.folder),
+      ...undeclaredListeners(trees),
+      ...escapedProcesses(trees),
+      ...runningAsRoot(config),
+      ...this.#secrets.round(
+        config,
+        [...state.instances.values()].map(({ organ, name }) => ({ organ, instance: name })),
+      ),
+      ...failedChecks(config, checks),
+    ];
+  }
+
+  async #trees(state: SystemState): Promise<Tree[]> {
+    const alive = [...state.instances.values()].flatMap((instance) => {
+      const life = lifeOf(instance);
+      return life && instance.state.tag === 'ready' ? [{ instance, life }] : [];
+    });
+    return Promise.all(
+      alive.map(async ({ instance, life }) => ({
+        organ: instance.organ,
+        instance: instance.name,
+        processes: await this.#means.treeOf({ instance: instance.name, generation: life.generation }),
+        ports: Object.values(this.#means.portsOf(instance.name)),
+      })),
+    );
+  }
+}
+
+/** Everything of a root user's system can do everything; said once, and not of organs that say who they are to be. */
+function runningAsRoot(config: SystemConfig): Finding[] {
+  if (process.getuid?.() !== 0) return [];
+  const organs = Object.values(config.organs).filter((organ) => organ.user === null);
+  if (organs.length === 0) return [];
+  return [
+    {
+      id: 'root',
+      severity: 'Low',
+      organ: null,
+      message: `${organs.length} organs run as root, and nobody said that they should`,
+      evidence: 'uid 0',
+      remedy: 'Run azora as another user, or give each organ a `user:` (root, if it has to be).',
+    },
+  ];
+}
+
+function failedChecks(config: SystemConfig, outcomes: readonly CheckOutcome[]): Finding[] {
+  return outcomes
+    .filter((outcome) => !outcome.passed)
+    .map((outcome) => ({
+      id: `check:${outcome.name}`,
+      severity: config.security.checks.find((check) => check.name === outcome.name)?.severity ?? 'High',
+      organ: outcome.organ,
+      message: `the security check "${outcome.name}" failed`,
+      evidence: outcome.message,
+      remedy: outcome.organ ? `azora why ${outcome.organ}` : 'Look at what it checks.',
+    }));
+}

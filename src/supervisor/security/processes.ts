@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { listeningSockets, socketsOf } from '../../adapters/sockets-table.ts';
+import type { Finding } from '../../core/security.ts';
+import type { ProcessInfo } from '../../keeper/protocol.ts';
+
+/** What an organ's processes do that nobody declared. */
+
+export interface Tree {
+  readonly organ: string;
+  readonly instance: string;
+  /** The leader first. */
+  readonly processes: readonly ProcessInfo[];
+  /** The ports that the file gives it. */
+  readonly ports: readonly number[];
+}
+
+/** Ports that no organ declares, and addresses that others can reach. */
+export function undeclaredListeners(trees: readonly Tree[]): Finding[] {
+  const listening = new Map(listeningSockets().map((socket) => [socket.inode, socket]));
+  if (listening.size === 0) return [];
+  return trees.flatMap((tree) =>
+    tree.processes.flatMap(({ pid, command }) =>
+      [...socketsOf(pid)].flatMap((inode): Finding[] => {
+        const socket = listening.get(inode);
+        if (!socket) return [];
+        const declared = tree.ports.includes(socket.port);
+        if (declared && socket.loopback) return [];
+        const where = `${socket.address}:${socket.port}`;
+        return [
+          {
+            id: `listens:${tree.instance}:${where}`,
+            severity: declared ? 'Medium' : socket.loopback ? 'Low' : 'High',
+            organ: tree.organ,
+            message: declared
+              ? `${tree.instance} can be reached from other machines`
+              : `${tree.instance} listens on a port that it does not declare`,
+            evidence: `pid ${pid} (${command}) listens on ${where}`,
+            remedy: declared
+              ? 'Bind it to 127.0.0.1, or put the gateway in front of it.'
+              : `Declare it (ports:), or find out why it listens.`,
+          },
+        ];
+      }),
+    ),
+  );
+}
+
+/** Members of a tree that have left their organ's session: daemons, or something that hides. */
+export function escapedProcesses(trees: readonly Tree[]): Finding[] {
+  return trees.flatMap((tree) => {
+    const [leader, ...others] = tree.processes;
+    if (!leader) return [];
+    return others
+      .filter(({ pid }) => {
+        const session = sessionOf(pid);
+        return session !== null && session !== leader.pid;
+      })
+      .map(
+        ({ pid, command }): Finding => ({
+          id: `escaped:${tree.instance}:${command}`,
+          severity: 'Low',
+          organ: tree.organ,
+          message: `a process of ${tree.instance} has left its session`,
+          evidence: `pid ${pid} (${command})`,
+          remedy: 'azora ends it with the organ all the same; run it in the foreground, or as an organ of its own.',
+        }),
+      );
+  });
+}
+
+/** The session of a process; null where the system does not tell, or it is gone. */
+function sessionOf(pid: number): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
+  } catch {
+    return null;
+  }
+}
