@@ -8,8 +8,8 @@ import type { Life } from './life.ts';
 import { Lives } from './lives.ts';
 import { KEEPER_PROTOCOL, type KeeperMethods, type LifeKey } from './protocol.ts';
 import { type Handlers, KeeperServer } from './server.ts';
-import { createSpawner, type Reaped, type Spawner } from './spawner.ts';
-import { SupervisorProcess } from './supervisor-process.ts';
+import type { Reaped, Spawner } from './spawner.ts';
+import type { SupervisorProcess } from './supervisor-process.ts';
 import { Trees } from './tree.ts';
 
 /** The parent of every instance, and the writer of their logs. Answers what is asked, tells what happens, decides nothing. */
@@ -20,7 +20,10 @@ const LAST_KILL_MS = 2000;
 const GOODBYE_GRACE_MS = 2000;
 
 export interface KeeperOptions {
-  readonly supervisor: 'at-once' | 'when-it-dies' | 'never';
+  /** Tells its ends to `onReaped`. */
+  readonly spawner: Spawner;
+  /** Tells its goodbye to `onGoodbye`. */
+  readonly supervisor: SupervisorProcess;
   /** For keeper.log. */
   readonly report: (message: string) => void;
 }
@@ -38,15 +41,9 @@ export class Keeper {
 
   constructor(folder: StateFolder, libc: Libc | null, options: KeeperOptions) {
     this.#options = options;
-    this.#spawner = createSpawner(libc, (batch) => this.#onReaped(batch));
+    this.#spawner = options.spawner;
+    this.#supervisor = options.supervisor;
     this.#server = new KeeperServer(folder.keeperSocket, this.#handlers(), () => this.#supervisor.onHangUp());
-    this.#supervisor = new SupervisorProcess({
-      folder,
-      spawner: this.#spawner,
-      report: options.report,
-      onGoodbye: () => this.#onGoodbye(),
-      starts: options.supervisor !== 'never',
-    });
     this.#lives = new Lives({
       folder,
       spawner: this.#spawner,
@@ -66,7 +63,6 @@ export class Keeper {
   async start(): Promise<void> {
     await this.#lives.adopt();
     await this.#server.listen();
-    if (this.#options.supervisor === 'at-once') await this.#supervisor.start();
   }
 
   /** Nobody would miss this keeper. */
@@ -83,7 +79,7 @@ export class Keeper {
     void this.#server.close().finally(() => process.exit(0));
   }
 
-  #onReaped(batch: readonly Reaped[]): void {
+  onReaped(batch: readonly Reaped[]): void {
     for (const child of batch) {
       try {
         if (!this.#lives.onReaped(child)) this.#supervisor.onReaped(child);
@@ -99,7 +95,7 @@ export class Keeper {
   }
 
   /** The supervisor ended in order: with the last life the keeper ends too, unless another one comes. */
-  #onGoodbye(): void {
+  onGoodbye(): void {
     this.#deserted = true;
     this.#endIfDeserted();
   }

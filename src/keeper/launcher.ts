@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import { explainErrno, findCommand, type SpawnFailure, spawnFailure } from './command.ts';
+import { type Command, explainErrno, findCommand, type SpawnFailure, spawnFailure } from './command.ts';
 import { markFor } from './family.ts';
 import { ensureFifoFolder } from './fifo-folder.ts';
 import { startTimeOf } from './identity.ts';
@@ -35,6 +35,8 @@ export class Launcher {
   readonly #ports: LaunchPorts;
   #queue: Task[] = [];
   #running = false;
+  /** Commands that this batch has looked for: organs of one system tend to run the same few programs. */
+  readonly #found = new Map<string, Command>();
 
   constructor(ports: LaunchPorts) {
     this.#ports = ports;
@@ -55,6 +57,7 @@ export class Launcher {
     while (this.#queue.length > 0 || unsettled.length > 0) {
       const batch = this.#queue;
       this.#queue = [];
+      this.#found.clear();
       const trouble = this.#makeFifos(batch);
       await this.#inSlices(batch, async ({ request, done, fail }) => {
         try {
@@ -97,13 +100,20 @@ export class Launcher {
     }
   }
 
+  #find({ argv: [name, ...args], cwd, env }: SpawnRequest): Command {
+    const key = JSON.stringify([name, cwd, env.PATH]);
+    const found = this.#found.get(key) ?? findCommand([name], cwd, env);
+    this.#found.set(key, found);
+    return found.ok ? { ...found, argv: [...found.argv, ...args] } : found;
+  }
+
   #readyPath({ instance, generation }: SpawnRequest): string {
     return join(this.#ports.fifos, `${instance}.${generation}.ready.fifo`);
   }
 
   async #launch(request: SpawnRequest): Promise<Launched> {
     const { spawner } = this.#ports;
-    const found = findCommand(request.argv, request.cwd, request.env);
+    const found = this.#find(request);
     if (!found.ok) return found;
     const unfit = nulByteIn(request);
     if (unfit) return unfit;

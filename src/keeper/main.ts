@@ -1,16 +1,16 @@
 import { writeSync } from 'node:fs';
-import { connect } from 'node:net';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { loadLibc } from '../adapters/libc.ts';
 import { lockHolder, takeLock } from '../adapters/lock.ts';
-import { Channel } from '../adapters/socket/channel.ts';
 import { createStateFolder, type StateFolder, stateFolder } from '../adapters/state-folder.ts';
 import { ownVersion } from '../adapters/version.ts';
 import { EXIT, fail } from '../core/failures.ts';
-import { Keeper } from './keeper.ts';
+import type { Keeper } from './keeper.ts';
 import type { KeeperMethods } from './protocol.ts';
 import { KEEPER_PROTOCOL } from './protocol.ts';
+import { createSpawner, type Reaped } from './spawner.ts';
+import { SupervisorProcess } from './supervisor-process.ts';
 
 /** A living keeper that does not answer for so long is not a reason to be quiet. */
 const ANSWER_MS = 5000;
@@ -48,15 +48,28 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
     report(`unexpected, going on: ${error instanceof Error ? error.stack : String(error)}`),
   );
 
-  const keeper = new Keeper(folder, loadLibc(), {
-    supervisor: values.alone ? 'never' : values['no-supervisor'] ? 'when-it-dies' : 'at-once',
+  // The supervisor takes longest to come up: it begins before the rest of the keeper is loaded, and waits for its socket.
+  let keeper: Keeper | null = null;
+  const early: Reaped[] = [];
+  const libc = loadLibc();
+  const spawner = createSpawner(libc, (batch) => (keeper ? keeper.onReaped(batch) : early.push(...batch)));
+  const supervisor = new SupervisorProcess({
+    folder,
+    spawner,
     report,
+    onGoodbye: () => keeper?.onGoodbye(),
+    starts: !values.alone,
   });
+  if (!values['no-supervisor']) await supervisor.start();
+
+  const { Keeper: Class } = await import('./keeper.ts');
+  keeper = new Class(folder, libc, { spawner, supervisor, report });
+  keeper.onReaped(early);
   process.on('SIGHUP', () => {});
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       // Whoever wants the system down asks the supervisor; organs must not lose their parent by the way.
-      if (keeper.isIdle()) keeper.end(false);
+      if (keeper?.isIdle()) keeper.end(false);
       else report(`${signal} is not followed while organs run (azora down ends them)`);
     });
   }
@@ -72,6 +85,8 @@ const report = (message: string): void => {
 };
 
 async function answers(folder: StateFolder): Promise<boolean> {
+  const { connect } = await import('node:net');
+  const { Channel } = await import('../adapters/socket/channel.ts');
   const deadline = performance.now() + ANSWER_MS;
   // It takes the lock before it listens: a refused connection may be a matter of milliseconds.
   for (let pause = 5; performance.now() < deadline; pause = Math.min(pause * 2, 200)) {

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Channel } from '../adapters/socket/channel.ts';
 import { fail } from '../core/failures.ts';
 import { KEEPER_PROTOCOL, type KeeperInfo, type KeeperMethods, type KeeperNotices } from '../keeper/protocol.ts';
@@ -14,8 +15,12 @@ export interface KeeperLink {
 
 export type KeeperListeners = { readonly [K in keyof KeeperNotices]: (notice: KeeperNotices[K]) => void };
 
+/** A keeper is started beside its supervisor, or just before; one that does not listen after that is not going to. */
+const PATIENCE_MS = 5000;
+const LOOK_AGAIN_MS = 5;
+
 /**
- * Connects to a keeper that listens on `path` and greets it.
+ * Connects to a keeper that listens on `path`, or is about to, and greets it.
  * @throws FailureError `unreachable`, or `version-mismatch` when it speaks another protocol
  */
 export async function linkKeeper(
@@ -24,7 +29,7 @@ export async function linkKeeper(
   listeners: KeeperListeners,
   onLost: (reason: Error | null) => void,
 ): Promise<KeeperLink> {
-  const socket = await open(path);
+  const socket = await openPatiently(path);
   const channel: KeeperChannel = new Channel(socket, { methods: {}, notices: listeners, onClose: onLost });
   const info = await channel.request('hello', {
     protocol: KEEPER_PROTOCOL,
@@ -41,6 +46,17 @@ export async function linkKeeper(
     );
   }
   return { info, channel };
+}
+
+async function openPatiently(path: string): Promise<Socket> {
+  for (const deadline = performance.now() + PATIENCE_MS; ; ) {
+    try {
+      return await open(path);
+    } catch (cause) {
+      if (performance.now() > deadline) throw new Error(`no keeper answers at ${path}`, { cause });
+      await delay(LOOK_AGAIN_MS);
+    }
+  }
 }
 
 function open(path: string): Promise<Socket> {
