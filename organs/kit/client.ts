@@ -147,7 +147,7 @@ export class Client {
   async condition(name: string, timeoutMs = 1500): Promise<'well' | 'sick'> {
     const instances = await this.discover(name);
     const answers = await Promise.allSettled(
-      instances.map(({ url }) => fetch(urlOf(url, '/healthz'), { signal: AbortSignal.timeout(timeoutMs) })),
+      instances.map(({ url }) => fetch(urlOf(url, '/healthz'), { signal: AbortSignal.timeout(Math.ceil(timeoutMs)) })),
     );
     const responses = answers.filter((answer) => answer.status === 'fulfilled').map(({ value }) => value);
     for (const response of responses) response.body?.cancel().catch(() => {}); // only its status counts
@@ -227,7 +227,7 @@ export class Client {
     const attempt: Attempt = async (path, init, timeoutMs) => {
       const response = await fetch(urlOf(url, path), {
         ...init,
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: AbortSignal.timeout(Math.ceil(timeoutMs)),
       });
       if (UNAVAILABLE.has(response.status)) throw new UnavailableAnswer(response);
       return response;
