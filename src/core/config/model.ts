@@ -168,6 +168,8 @@ export interface CheckConfig {
   readonly timeoutMs: number;
   /** Of `security.checks`: how grave a failure is. */
   readonly severity?: Exclude<ThreatLevel, 'None'>;
+  /** Of `security.checks`: what to do about a failure. */
+  readonly remedy?: string;
 }
 
 export type CheckProbe =

@@ -90,6 +90,7 @@ export function normalizeCheck(
     expect: normalizeExpectation(check.expect),
     timeoutMs: check.timeout ?? 10 * SECOND,
     ...(check.severity && { severity: check.severity }),
+    ...(check.remedy && { remedy: check.remedy }),
   };
 }
 

@@ -45,6 +45,8 @@ export interface Normalized {
   readonly config: Omit<SystemConfig, 'configHash'>;
   readonly findings: readonly Finding[];
   readonly warnings: readonly string[];
+  /** Of each organ that no active profile selects, the profiles that would. */
+  readonly inactiveProfiles: Readonly<Record<string, readonly string[]>>;
 }
 
 export function normalize(file: WrittenFile, around: Surroundings): Normalized {
@@ -115,7 +117,8 @@ export function normalize(file: WrittenFile, around: Surroundings): Normalized {
     organs,
     inactive: names.all.filter((name) => !names.isActive(name)),
   };
-  return { config, findings, warnings };
+  const inactiveProfiles = Object.fromEntries(config.inactive.map((name) => [name, names.profilesOf(name)]));
+  return { config, findings, warnings, inactiveProfiles };
 }
 
 const healthInterval = (file: WrittenFile) => file.health?.interval ?? 30 * SECOND;

@@ -134,12 +134,16 @@ export const securityCheck = map(
       .enum(['Low', 'Medium', 'High', 'Critical'], expected('Low, Medium, High or Critical'))
       .optional()
       .describe('How grave it is when it fails. Default: High.'),
+    remedy: plainText('a remedy').optional().describe('What to do about it: told to people, and to whoever decides.'),
   },
   'a map with http, tcp or exec',
 ).meta({ id: 'security-check' });
 const { organ: _organ, ...verifyKeys } = checkKeys;
 export const verification = map(verifyKeys, 'a map with http, tcp or exec');
 
-export type WrittenCheck = z.output<typeof check> & { severity?: z.output<typeof securityCheck>['severity'] };
+export type WrittenCheck = z.output<typeof check> & {
+  severity?: z.output<typeof securityCheck>['severity'];
+  remedy?: string | undefined;
+};
 export type WrittenHealth = z.output<typeof healthMap>;
 export type WrittenExpectation = z.output<typeof expectation>;

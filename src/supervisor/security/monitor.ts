@@ -114,12 +114,15 @@ function runningAsRoot(config: SystemConfig): Finding[] {
 function failedChecks(config: SystemConfig, outcomes: readonly CheckOutcome[]): Finding[] {
   return outcomes
     .filter((outcome) => !outcome.passed)
-    .map((outcome) => ({
-      id: `check:${outcome.name}`,
-      severity: config.security.checks.find((check) => check.name === outcome.name)?.severity ?? 'High',
-      organ: outcome.organ,
-      message: `the security check "${outcome.name}" failed`,
-      evidence: outcome.message,
-      remedy: outcome.organ ? `azora why ${outcome.organ}` : 'Look at what it checks.',
-    }));
+    .map((outcome) => {
+      const check = config.security.checks.find(({ name }) => name === outcome.name);
+      return {
+        id: `check:${outcome.name}`,
+        severity: check?.severity ?? 'High',
+        organ: outcome.organ,
+        message: `the security check "${outcome.name}" failed`,
+        evidence: outcome.message,
+        remedy: check?.remedy ?? (outcome.organ ? `azora why ${outcome.organ}` : 'Look at what it checks.'),
+      };
+    });
 }
