@@ -53,13 +53,15 @@ export interface StateOptions {
   readonly timeoutMs?: number;
 }
 
-/** The same rules for both backends, and for the organ's routes. `.` and `..` mean folders in a URL. */
+/** Names that mean something else in a URL or an object. */
+const MEANT_OTHERWISE = ['.', '..', '__proto__'];
+/** The same rules for both backends, and for the organ's routes. */
 export const StateKey = z
   .string()
   .min(1)
   .max(512)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be without control characters')
-  .refine((key) => key !== '.' && key !== '..', 'must not be "." or ".."');
+  .refine((key) => !MEANT_OTHERWISE.includes(key), `must not be one of ${MEANT_OTHERWISE.join(' ')}`);
 export const StateValue = z.string().max(512 * 1024);
 export const Ttl = z
   .int()

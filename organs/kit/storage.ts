@@ -18,12 +18,16 @@ export function rethrow(error: Error): never {
 }
 
 /** SQL that makes the table for `probeStorage`; one of the migrations of whoever probes. */
-export const PROBE_TABLE = 'CREATE TABLE storage_probe (id INTEGER PRIMARY KEY CHECK (id = 0), at INTEGER) STRICT;';
+export const PROBE_TABLE = 'CREATE TABLE storage_probe (data BLOB) STRICT;';
 
-/** Writes one row, to see that the disk takes it; throws SQLite's error when it does not. Returns milliseconds. */
+/** Writes and removes 64 KiB, to see that the disk takes them; throws SQLite's error when not. Returns milliseconds. */
 export function probeStorage(db: Database): number {
   const startedAt = performance.now();
-  db.prepare('INSERT INTO storage_probe VALUES (0, ?) ON CONFLICT DO UPDATE SET at = excluded.at').run(Date.now());
+  const probe = db.transaction(() => {
+    db.prepare('INSERT INTO storage_probe VALUES (zeroblob(65536))').run();
+    db.prepare('DELETE FROM storage_probe').run();
+  });
+  probe.immediate();
   return performance.now() - startedAt;
 }
 
