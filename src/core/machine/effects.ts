@@ -6,6 +6,8 @@ import type { InstanceTimer } from './inputs.ts';
 /** What the core asks the world to do. Answers come back as inputs. */
 export type Effect =
   | { readonly type: 'spawn'; readonly instance: string; readonly generation: number }
+  /** It is not wanted any more while its `pre_start` may still run. */
+  | { readonly type: 'abortStart'; readonly instance: string }
   /** Poll the readiness probe until told otherwise; each answer is a `probed`. */
   | { readonly type: 'awaitReady'; readonly instance: string; readonly generation: number }
   /** Probe at the organ's interval from now on. */

@@ -91,17 +91,17 @@ export function onGone(
         emit(instance, 'organ-stopped', `${instance.name} is stopped, to start again`, {}),
       );
     case 'policy':
-      return heal(instance, next, context);
+      return heal(instance, next, context.at.mono - instance.state.life.since.mono, context);
   }
 }
 
 /** It ended of itself or had to be ended: ask the policy. */
-function heal(
-  instance: Instance & { state: In<'stopping'> },
+export function heal(
+  instance: Instance,
   ending: Extract<AfterStop, { next: 'policy' }>,
+  uptimeMs: number,
   context: Context,
 ): Turn {
-  const uptimeMs = context.at.mono - instance.state.life.since.mono;
   const decision = decideRestart(
     context.organ.restart,
     { success: ending.success, uptimeMs },

@@ -11,6 +11,8 @@ export type InstanceInput =
       readonly generation: number;
       /** true: the machine was short of something; trying again later is sensible. */
       readonly again: boolean;
+      /** It is a failed start like any other (its `pre_start` failed): the restart policy is asked. */
+      readonly failedStart?: true;
       readonly message: string;
     }
   | { readonly type: 'signalledReady'; readonly generation: number }
@@ -51,6 +53,8 @@ export type SystemInput =
     }
   | { readonly type: 'down'; readonly reason: string /** null: each organ's own */; readonly timeoutMs: number | null }
   | { readonly type: 'act'; readonly verb: 'start' | 'stop' | 'restart'; readonly instances: readonly string[] }
+  /** Another configuration for the running system; only what differs is touched. */
+  | { readonly type: 'reload'; readonly config: SystemConfig; readonly heldDown: readonly string[] }
   /** What cannot wait any longer: SIGKILL to every tree, no order. */
   | { readonly type: 'force' }
   | { readonly type: 'checked'; readonly passed: boolean; readonly checks: readonly CheckOutcome[] }

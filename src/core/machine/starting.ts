@@ -1,10 +1,10 @@
 import { declared, type HealthRecord } from '../health.ts';
 import { humanDuration } from '../time.ts';
 import type { Effect } from './effects.ts';
-import { endLife, fail, settleStopped } from './ending.ts';
+import { endLife, fail, heal, settleStopped } from './ending.ts';
 import type { InstanceInput } from './inputs.ts';
 import type { In, Instance, Life } from './state.ts';
-import { after, type Context, emit, ignore, set, type Turn, turn } from './turn.ts';
+import { after, type Context, emit, ignore, set, type Turn, turn, wait } from './turn.ts';
 
 /** From "its conditions hold" to "it is ready". */
 
@@ -78,6 +78,11 @@ export function onSpawnFailed(
   const off: Effect = { type: 'cancel', instance: instance.name, timer: 'start-timeout' };
   if (instance.state.stop?.next === 'stopped') {
     return after(turn(instance, off), (i) => settleStopped(i));
+  }
+  if (input.failedStart) {
+    const ended = turn({ ...instance, errors: instance.errors + 1 }, off);
+    if (instance.state.stop?.next === 'again') return after(ended, (i) => wait({ ...i, reason: null }, context));
+    return after(ended, (i) => heal(i, { next: 'policy', success: false, cause: input.message }, 0, context));
   }
   if (input.again) {
     const spawnRetries = instance.spawnRetries + 1;

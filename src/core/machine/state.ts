@@ -121,6 +121,8 @@ export interface SystemState {
   readonly config: SystemConfig;
   readonly boot: Boot;
   readonly instances: ReadonlyMap<string, Instance>;
+  /** Instances on their way out: in the configuration no more, dropped as soon as nothing of them is left. */
+  readonly retiring: ReadonlySet<string>;
 }
 
 /** The names of an organ's instances: `mint`, or `mint-1`, `mint-2` when it has replicas. */

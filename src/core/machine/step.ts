@@ -1,6 +1,7 @@
 import type { SystemConfig } from '../config/model.ts';
 import type { NewEvent } from '../events.ts';
 import { aggregate, UNJUDGED, UNKNOWN } from '../health.ts';
+import type { Plan } from '../plan.ts';
 import { NO_RESTARTS } from '../restart.ts';
 import { type Decision, SECURE } from '../security.ts';
 import type { Phase } from '../status.ts';
@@ -21,6 +22,7 @@ import {
   withDependencies,
   withRestarting,
 } from './relations.ts';
+import { dropRetired, reloaded } from './reload.ts';
 import { begin } from './starting.ts';
 import { type Boot, type Instance, instanceNames, isAlive, type SystemState } from './state.ts';
 import type { Context, Turn } from './turn.ts';
@@ -45,6 +47,9 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
       draft.emit('system-stopping', `${before.config.name} is stopping (${input.reason})`, { reason: input.reason });
       draft.effects.push({ type: 'bootDeadline', delayMs: null });
       draft.each((instance, context) => stop(instance, input.reason, { next: 'stopped' }, context));
+      break;
+    case 'reload':
+      reload(draft, input.config, input.heldDown);
       break;
     case 'force':
       draft.each((instance, context) => force(instance, 'azora down --force', context));
@@ -96,6 +101,7 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
     emergency(draft, `critical organ ${failed.name} failed: ${failed.reason ?? 'no reason known'}`, failed.organ);
     release(draft);
   }
+  draft.system = dropRetired(draft.system) ?? draft.system;
   judge(before, draft);
   sayWhoWaits(before, draft);
   sayStatus(before, draft);
@@ -109,6 +115,7 @@ export function idle(config: SystemConfig, boot: Pick<Boot, 'bootId' | 'startedA
     config,
     self: { level: 'Healthy', reason: null },
     security: SECURE,
+    retiring: new Set(),
     boot: {
       ...boot,
       bootingSince: boot.startedAt,
@@ -190,10 +197,56 @@ function up(draft: Draft, input: Extract<SystemInput, { type: 'up' }>): void {
         ? keep({ ...instance, reason })
         : keep(instance);
     }
+    if (!startsByItself(draft.system, instance.organ)) {
+      return instance.state.tag === 'stopped'
+        ? keep({ ...instance, reason: 'it runs on its schedule' })
+        : keep(instance);
+    }
     // What has completed is not missing.
     return instance.state.tag === 'completed' ? keep(instance) : start(instance, context);
   });
 }
+
+function reload(draft: Draft, config: SystemConfig, heldDown: readonly string[]): void {
+  if (isGoingDown(draft.system.boot.phase)) return;
+  const { state, plan, begun, retired, restarted } = reloaded(draft.system, config, newInstance);
+  draft.system = state;
+  for (const name of begun) draft.changed.add(name);
+  for (const name of retired) {
+    draft.turn(name, (instance, context) => stop(instance, 'in the file no more', { next: 'stopped' }, context));
+  }
+  for (const name of restarted) {
+    draft.turn(name, (instance, context) => stop(instance, 'its declaration changed', { next: 'again' }, context));
+  }
+  for (const name of begun) {
+    const { organ } = state.instances.get(name)!;
+    if (state.boot.wanted.has(organ) && !heldDown.includes(organ) && startsByItself(state, organ))
+      draft.turn(name, start);
+  }
+  // What had failed may do better as it is declared now.
+  const changed = new Set(plan.organs.map((row) => row.organ));
+  for (const instance of state.instances.values()) {
+    if (instance.state.tag === 'failed' && changed.has(instance.organ) && !retired.includes(instance.name)) {
+      draft.turn(instance.name, start);
+    }
+  }
+  draft.emit('config-reloaded', describePlan(plan), {
+    configHash: config.configHash,
+    system: [...plan.system],
+    organs: plan.organs.map(({ organ, action, why }) => ({ organ, action, why: [...why] })),
+  });
+}
+
+function describePlan(plan: Plan): string {
+  const changes = [
+    ...plan.organs.map(({ organ, action, why }) => `${action} ${organ} (${why.join(', ')})`),
+    ...plan.system,
+  ];
+  return changes.length === 0 ? 'the file says what runs already' : `reloaded: ${changes.join('; ')}`;
+}
+
+/** A task on a schedule is started by the clock alone. */
+const startsByItself = (system: SystemState, organ: string): boolean => system.config.organs[organ]?.schedule === null;
 
 function act(draft: Draft, verb: 'start' | 'stop' | 'restart', names: readonly string[]): void {
   const { phase } = draft.system.boot;
@@ -275,7 +328,7 @@ function cascade(before: SystemState, draft: Draft): void {
   if (isGoingDown(draft.system.boot.phase)) return;
   for (const name of [...draft.changed]) {
     const now = draft.system.instances.get(name)!;
-    const was = before.instances.get(name)!.state.tag;
+    const was = before.instances.get(name)?.state.tag;
     if (now.state.tag !== 'stopping' || now.state.after.next === 'stopped' || (was !== 'ready' && was !== 'starting'))
       continue;
     for (const dependent of withRestarting(draft.system, [name])) {
@@ -292,7 +345,8 @@ function judge(before: SystemState, draft: Draft): void {
   const open = new Set(draft.changed);
   for (const name of open) {
     open.delete(name);
-    const instance = draft.system.instances.get(name)!;
+    const instance = draft.system.instances.get(name);
+    if (!instance) continue; // dropped
     const verdict = verdictOf(draft.system, instance);
     const { level, reason } = instance.verdict;
     const differs = verdict.level !== level || verdict.reason !== reason;
@@ -302,8 +356,9 @@ function judge(before: SystemState, draft: Draft): void {
     for (const dependent of dependentInstances(draft.system, instance.organ)) open.add(dependent.name);
   }
   for (const name of draft.changed) {
-    const instance = draft.system.instances.get(name)!;
-    const from = before.instances.get(name)!.verdict.level;
+    const instance = draft.system.instances.get(name);
+    if (!instance) continue;
+    const from = before.instances.get(name)?.verdict.level ?? 'Unknown';
     const { level: to, reason } = instance.verdict;
     if (from === to) continue;
     draft.effects.push({
@@ -325,7 +380,7 @@ function release(draft: Draft): void {
     again = false;
     for (const instance of draft.system.instances.values()) {
       if (instance.stopWanted) {
-        if (stillNeeding(draft.system, instance).length > 0) continue;
+        if (stillNeeding(draft.system, instance).length > 0 || waitsItsTurn(draft.system, instance)) continue;
         const wanted = instance.stopWanted;
         draft.turn(instance.name, (ending, context) => endLife(ending, wanted, context));
         again = true;
@@ -335,6 +390,16 @@ function release(draft: Draft): void {
       }
     }
   }
+}
+
+/** Replicas restart one after the other, so that all but one serve at any time. */
+function waitsItsTurn(system: SystemState, instance: Instance): boolean {
+  if (instance.stopWanted?.next !== 'again') return false;
+  return instancesOf(system, instance.organ).some((sibling) => {
+    if (sibling === instance || sibling.desired === 'down') return false;
+    const { tag } = sibling.state;
+    return tag !== 'ready' && tag !== 'failed' && tag !== 'stuck' && tag !== 'completed';
+  });
 }
 
 function mayStart(system: SystemState, instance: Instance): boolean {
@@ -433,7 +498,7 @@ class Draft {
   }
 
   replace(instance: Instance): void {
-    if (!this.#instances) {
+    if (!this.#instances || this.#instances !== this.system.instances) {
       this.#instances = new Map(this.system.instances);
       this.system = { ...this.system, instances: this.#instances };
     }

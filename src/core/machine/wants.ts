@@ -51,7 +51,10 @@ export function stop(instance: Instance, reason: string, next: AfterStop, contex
       );
     }
     case 'spawning':
-      return ignore(set({ ...unwanted, reason }, { ...instance.state, stop: next }));
+      return turn(set({ ...unwanted, reason }, { ...instance.state, stop: next }), {
+        type: 'abortStart',
+        instance: instance.name,
+      });
     case 'starting':
     case 'ready':
       return ignore({ ...unwanted, reason, stopWanted: next });
