@@ -8,6 +8,7 @@ import { findSupervisor } from './daemons.ts';
 import { lastLinesOf } from './last-lines.ts';
 import { locateState } from './locate.ts';
 import { durationOption } from './options.ts';
+import { persistently } from './persistently.ts';
 import { jsonView, plainView, quietView } from './render/boot/view.ts';
 import { oneLine } from './render/text.ts';
 
@@ -49,10 +50,17 @@ async function act(
   const { progress } = context.global;
   const outputs = { ...context, lastLines: lastLinesOf(folder) };
   const view = progress === 'json' ? jsonView(context) : progress === 'quiet' ? quietView(outputs) : plainView(outputs);
-  connection.onEvent((event) => view.event(event));
-  await connection.request('subscribe', { since: null, types: null });
-  const result = await connection.request('act', { verb, organs, timeoutMs }, null).finally(() => view.end());
-  connection.close();
+  const asked = await persistently(
+    connection,
+    () => findSupervisor(folder, context.version),
+    async (present) => {
+      present.onEvent((event) => view.event(event));
+      await present.request('subscribe', { since: null, types: null });
+      return present.request('act', { verb, organs, timeoutMs }, null);
+    },
+  ).finally(() => view.end());
+  const result = asked.answer;
+  asked.connection.close();
   if (result.survivors.length > 0) failWith(result.survivors);
   if (progress !== 'json') context.stdout.write(renderResult(result));
   return result.instances.some(({ state }) => !reached(verb, state)) ? EXIT.failed : EXIT.done;

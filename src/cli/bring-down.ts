@@ -21,7 +21,7 @@ export interface DownRequest {
 const DAEMONS_END_MS = 5_000;
 const LOOK_AGAIN_MS = 5;
 /** A supervisor that is killed while it stops things is replaced, and the next one is asked again: this often. */
-const ATTEMPTS = 3;
+const ATTEMPTS = 8;
 
 /**
  * Stops the whole system and shows whom it waits for. Resolves when supervisor and keeper are gone too; fails with
@@ -55,6 +55,9 @@ export async function bringDown(
       current = await findSupervisor(folder, context.version);
     }
   }
+  // A supervisor that was killed at the very end left the keeper without anybody who would end it.
+  await keeper?.channel.request('shutdown', null).catch(() => {});
+  await within(DAEMONS_END_MS, keeper?.closed ?? Promise.resolve());
   keeper?.channel.destroy();
   if (context.global.progress === 'quiet' || context.global.progress === 'json') return;
   const took = humanDuration(performance.now() - startedAt);

@@ -46,7 +46,9 @@ export async function connectKeeper(folder: StateFolder, version: string): Promi
  */
 export async function findSupervisor(folder: StateFolder, version: string): Promise<Connection | null> {
   const connection = await connectSupervisor(folder, version);
-  if (connection) return connection;
+  // One that has booted nothing waits for the `up` that had it started, or for its own end.
+  if (connection && connection.hello.bootId !== null) return connection;
+  connection?.close();
   return (await organsRun(folder, version)) ? startSupervisor(folder, version) : null;
 }
 

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { failpoint } from '../adapters/failpoint.ts';
 import type { Libc } from '../adapters/libc.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { ownVersion } from '../adapters/version.ts';
@@ -62,7 +63,9 @@ export class Keeper {
 
   async start(): Promise<void> {
     await this.#lives.adopt();
+    failpoint('keeper:adopted');
     await this.#server.listen();
+    failpoint('keeper:listening');
   }
 
   /** Nobody would miss this keeper. */
@@ -76,6 +79,7 @@ export class Keeper {
     this.#ending = true;
     this.#supervisor.stop();
     this.#lives.close(forget);
+    failpoint('keeper:journal-removed');
     void this.#server.close().finally(() => process.exit(0));
   }
 
@@ -129,14 +133,23 @@ export class Keeper {
           machineBootId: this.#lives.machineBootId,
           spawner: this.#spawner.kind,
           subreaper: this.#spawner.subreaper,
+          gaveUp: this.#supervisor.gaveUp,
         };
       },
-      lives: () => [...this.#lives.all()].map((life) => life.toWire()),
-      spawn: (request) => this.#lives.spawn(request),
+      lives: async () => {
+        // Spawns that a supervisor asked for before it died count too: the next one must not ask for them again.
+        await this.#lives.settled();
+        return [...this.#lives.all()].map((life) => life.toWire());
+      },
+      spawn: (request) => {
+        failpoint('keeper:spawn-heard');
+        return this.#lives.spawn(request);
+      },
       signal: (params) => this.#signal(params),
       tree: (key) => this.#with(key, (life) => this.#trees.list(life)),
       killTree: (params) =>
         this.#with(params, (life) => {
+          failpoint('keeper:killing');
           life.sent.add('SIGKILL');
           return this.#trees.kill(life, params.timeoutMs);
         }),
@@ -149,14 +162,25 @@ export class Keeper {
       awaitTreeGone: (params) => this.#with(params, (life) => this.#trees.gone(life, params.timeoutMs)),
       forget: ({ lives }) => {
         this.#lives.forget(lives, async (life) => (await this.#family.membersOf(life)).length === 0);
+        failpoint('keeper:forgotten');
         return null;
       },
       ensureSupervisor: () => this.#supervisor.ensure(),
+      successor: ({ command }) => {
+        this.#supervisor.command = command;
+        return null;
+      },
       shutdown: () => this.#shutdown(),
     };
   }
 
   async #signal(params: KeeperMethods['signal']['params']): Promise<boolean> {
+    const sent = await this.#send(params);
+    failpoint('keeper:signalled');
+    return sent;
+  }
+
+  async #send(params: KeeperMethods['signal']['params']): Promise<boolean> {
     const life = this.#lives.get(params);
     if (!life) return false;
     const signal = signalOf(params.signal);
@@ -176,11 +200,13 @@ export class Keeper {
   }
 
   async #shutdown(): Promise<null> {
+    failpoint('keeper:shutdown-heard');
     const running = this.#lives.running();
     if (running.length > 0) {
       fail('stop-incomplete', `the keeper does not end: ${running.map(({ title }) => title).join(', ')} still running`);
     }
     await this.#killStrays();
+    failpoint('keeper:strays-killed');
     setImmediate(() => this.end(true)); // after the answer
     return null;
   }

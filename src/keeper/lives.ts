@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { failpoint } from '../adapters/failpoint.ts';
 import type { Libc } from '../adapters/libc.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import type { LogLimits } from '../core/config/model.ts';
@@ -56,10 +57,15 @@ export class Lives {
       fifos: this.#fifos,
       spawner: options.spawner,
       outputOf: (request) => this.#outputOf(request.instance, request),
-      onSpawning: (request) => this.#journal.append({ type: 'spawning', ...keyOf(request), ...birthOf(request) }),
+      onSpawning: (request) => {
+        this.#journal.append({ type: 'spawning', ...keyOf(request), ...birthOf(request) });
+        failpoint('keeper:spawn-journalled');
+      },
       onFailed: (request) => this.#journal.append({ type: 'spawn-failed', ...keyOf(request) }),
       onSpawned: (request, identity, at) => {
+        failpoint('keeper:spawned');
         this.#journal.append({ type: 'spawned', ...keyOf(request), ...identity, at, adopted: false });
+        failpoint('keeper:birth-journalled');
         const facts = { startedAt: at, adopted: false, signalledReady: false, exit: null, ownChild: true };
         const life = new Life(keyOf(request), birthOf(request), identity, facts);
         this.#lives.set(lifeId(life), life);
@@ -78,6 +84,11 @@ export class Lives {
   }
   get(key: LifeKey): Life | undefined {
     return this.#lives.get(lifeId(key));
+  }
+
+  /** Resolves when every spawn that was asked for so far has come to something. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.#spawning.values()]);
   }
 
   /** Idempotent per life: a supervisor that lost the answer may ask again. Never a second process beside a living one. */
@@ -177,6 +188,7 @@ export class Lives {
   }
 
   #end(life: Life, code: number | null, signal: string | null): void {
+    failpoint('keeper:reaped');
     const output = this.#outputs.get(life.instance);
     if (output) {
       try {
@@ -186,6 +198,7 @@ export class Lives {
       }
       output.tap = null;
     }
+    failpoint('keeper:drained');
     const ours = signal !== null && life.sent.has(signal);
     const exit: ExitRecord = {
       ...life.key,
@@ -200,7 +213,9 @@ export class Lives {
     life.exit = exit;
     if (this.#running.get(life.instance) === life) this.#running.delete(life.instance);
     this.#journal.append({ type: 'exited', ...exit });
+    failpoint('keeper:exit-journalled');
     this.#options.tell('exited', exit);
+    failpoint('keeper:exit-told');
   }
 
   #onReady(key: LifeKey, detail: string | null): void {
@@ -210,6 +225,7 @@ export class Lives {
     const output = this.#outputs.get(life.instance);
     if (output && life.birth.readiness?.kind === 'log') output.tap = null;
     this.#journal.append({ type: 'ready', ...life.key });
+    failpoint('keeper:ready-journalled');
     this.#options.tell('signalledReady', { ...life.key, at: Date.now(), detail });
   }
 

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
+import { failpoint } from '../adapters/failpoint.ts';
 import { loadLibc } from '../adapters/libc.ts';
 import { lockHolder, takeLock } from '../adapters/lock.ts';
 import { createStateFolder, type StateFolder, stateFolder } from '../adapters/state-folder.ts';
@@ -14,6 +15,8 @@ import { SupervisorProcess } from './supervisor-process.ts';
 
 /** A living keeper that does not answer for so long is not a reason to be quiet. */
 const ANSWER_MS = 5000;
+/** A supervisor that lives connects to its new keeper within milliseconds. */
+const RETURN_MS = 5000;
 
 /**
  * `azora __keeper --state-dir D`: runs the keeper of a state folder until the system is down. Quietly does nothing when one runs
@@ -40,6 +43,8 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
     process.exit(EXIT.owned);
   }
 
+  failpoint('keeper:locked');
+
   // A user's pattern (readiness by log line) must not hang everybody: patterns that backtrack too long are matched in linear time.
   setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
   process.title = `azora keeper ${folder.root}`;
@@ -61,6 +66,9 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
     starts: !values.alone,
   });
   if (!values['no-supervisor']) await supervisor.start();
+  // The one that is said to run may have died before it found this keeper.
+  else setTimeout(() => void supervisor.start(), RETURN_MS);
+  failpoint('keeper:supervisor-started');
 
   const { Keeper: Class } = await import('./keeper.ts');
   keeper = new Class(folder, libc, { spawner, supervisor, report });

@@ -9,6 +9,9 @@ import type { LogLimits } from '../core/config/model.ts';
  */
 export const KEEPER_PROTOCOL = 1;
 
+/** Exit code of a supervisor that makes room for another version: the next one is started at once, and nobody has died. */
+export const RETIRED = 75;
+
 /** One process life of one instance. `generation` grows by one with each start of the instance within a boot. */
 export interface LifeKey {
   readonly instance: string;
@@ -91,6 +94,8 @@ export interface KeeperInfo {
   readonly machineBootId: string;
   readonly spawner: 'posix_spawn' | 'child_process';
   readonly subreaper: boolean;
+  /** Why it starts no supervisor any more of its own accord, since too many have died; null = it does. */
+  readonly gaveUp?: string | null;
 }
 
 /** What the keeper answers. */
@@ -132,6 +137,8 @@ export type KeeperMethods = {
   forget: { params: { lives: readonly LifeKey[] }; result: null };
   /** From a client: makes sure that a supervisor runs; resolves once it has said hello (or with the reason why it cannot). */
   ensureSupervisor: { params: null; result: { pid: number } };
+  /** From now on supervisors are started by this command: that of another, newer installation, perhaps. */
+  successor: { params: { command: readonly [string, ...string[]] }; result: null };
   /** The system is down: end the keeper. Refused while lives run, naming them. */
   shutdown: { params: null; result: null };
 };

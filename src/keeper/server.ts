@@ -56,7 +56,8 @@ export class KeeperServer {
   welcomeSupervisor(peer: Peer): void {
     const before = this.#supervisor;
     this.#supervisor = peer;
-    if (before && before !== peer) before.close();
+    // What the one before asked for and was not read yet must not be done behind the back of this one.
+    if (before && before !== peer) before.destroy();
   }
 
   /** Ends all conversations after what was said. The socket goes last: its absence says that the keeper is gone. */

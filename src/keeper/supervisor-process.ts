@@ -4,6 +4,7 @@ import { daemonEnvironment, openDaemonLog, selfCommand } from '../adapters/self.
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { fail } from '../core/failures.ts';
 import { explainErrno } from './command.ts';
+import { RETIRED } from './protocol.ts';
 import type { Reaped, Spawner } from './spawner.ts';
 
 /** Keeps a supervisor running. Exit code 0 is its goodbye; any other end is a death, and a new one is started. */
@@ -40,9 +41,18 @@ export class SupervisorProcess {
   #retry: NodeJS.Timeout | null = null;
   #waiters: Waiter[] = [];
   #stopped = false;
+  #gaveUp: string | null = null;
+  /** How supervisors are started. */
+  command: readonly [string, ...string[]];
 
   constructor(ports: SupervisorPorts) {
     this.#ports = ports;
+    this.command = selfCommand(['__supervisor', '--state-dir', ports.folder.root]);
+  }
+
+  /** Why none is started any more unless somebody asks for one; null = the next death is followed by a start. */
+  get gaveUp(): string | null {
+    return this.#gaveUp;
   }
 
   /** The pid that must never be signalled. */
@@ -59,7 +69,7 @@ export class SupervisorProcess {
     if (this.#retry) clearTimeout(this.#retry);
     this.#retry = null;
     const { folder, spawner, report } = this.#ports;
-    const argv = selfCommand(['__supervisor', '--state-dir', folder.root]);
+    const argv = this.command;
     const nothing = openSync('/dev/null', 'r+');
     const log = openDaemonLog(join(folder.run, 'supervisor.log'));
     try {
@@ -91,8 +101,11 @@ export class SupervisorProcess {
   onReaped({ pid, code, signal }: Reaped): boolean {
     if (pid !== this.#child) return false;
     this.#child = null;
+    if (this.#connected === pid) this.#connected = null; // its hanging up may be heard later
     if (code === 0) {
-      if (this.#connected === null || this.#connected === pid) this.#ports.onGoodbye();
+      if (this.#connected === null) this.#ports.onGoodbye();
+    } else if (code === RETIRED) {
+      this.start().catch((error) => this.#ports.report(`cannot start a supervisor: ${String(error)}`));
     } else {
       this.#onDeath(signal ? `it was killed by ${signal}` : `it exited with ${code}`);
     }
@@ -104,6 +117,7 @@ export class SupervisorProcess {
     this.#connected = pid ?? this.#child ?? 0;
     if (this.#retry) clearTimeout(this.#retry);
     this.#retry = null;
+    this.#gaveUp = null;
     for (const { resolve } of this.#waiters.splice(0)) resolve({ pid: this.#connected });
   }
 
@@ -145,7 +159,8 @@ export class SupervisorProcess {
     if (!this.#ports.starts) return;
     if (this.#deaths.length >= MAX_DEATHS) {
       this.#ports.report(`${MAX_DEATHS} supervisors died within a minute: none is started until one is asked for`);
-      this.#giveUp(`${MAX_DEATHS} died within a minute, the last: ${why}`);
+      this.#gaveUp = `${MAX_DEATHS} died within a minute, the last: ${why}`;
+      this.#giveUp(this.#gaveUp);
       return;
     }
     if (this.#retry) clearTimeout(this.#retry);

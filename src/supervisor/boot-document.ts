@@ -8,12 +8,22 @@ import type { Boot } from '../core/machine/state.ts';
  */
 export interface BootDocument {
   readonly config: SystemConfig;
-  readonly boot: Omit<Boot, 'wanted'> & { readonly wanted: readonly string[] };
-  /** Digests of the registry tokens in use, by instance. */
-  readonly tokens: Readonly<Record<string, string>>;
+  /** As it was when this was written; the record knows how far it has come since. */
+  readonly boot: SavedBoot;
+  /** Lives of another boot of the machine are dead. */
+  readonly machineBootId: string;
+  /** Of which the registry tokens follow. */
+  readonly secret: string;
   readonly ports: Readonly<Record<string, number>>;
   readonly registryPort: number | null;
 }
+
+/** A boot as JSON. */
+export type SavedBoot = Omit<Boot, 'wanted'> & { readonly wanted: readonly string[] };
+
+export const saveBoot = (boot: Boot): SavedBoot => ({ ...boot, wanted: [...boot.wanted] });
+
+export const restoreBoot = (saved: SavedBoot): Boot => ({ ...saved, wanted: new Set(saved.wanted) });
 
 export function writeBootDocument(path: string, document: BootDocument): void {
   writeFileSync(`${path}.new`, JSON.stringify(document), { mode: 0o600 });

@@ -1,7 +1,9 @@
 import { now } from '../adapters/clock.ts';
+import { failpoint } from '../adapters/failpoint.ts';
 import { isAsked } from '../adapters/probes/index.ts';
 import type { CheckConfig, ThreatLevel } from '../core/config/model.ts';
 import type { Endpoint } from '../core/config/references.ts';
+import { FailureError } from '../core/failures.ts';
 import type { Effect } from '../core/machine/effects.ts';
 import type { CheckOutcome, InstanceInput, SystemInput } from '../core/machine/inputs.ts';
 import { instancesOf } from '../core/machine/relations.ts';
@@ -20,6 +22,9 @@ import type { Tokens } from './tokens.ts';
 import type { Watcher } from './watcher.ts';
 
 /** Carries the core's effects out. What they lead to is dispatched as inputs. */
+
+/** After a kill that the keeper could not carry out, for want of file descriptors, say. */
+const KILL_AGAIN_MS = 1000;
 
 export interface Means {
   readonly dispatch: (input: SystemInput) => void;
@@ -125,9 +130,13 @@ export class Effects {
       this.#tell(instance.name, { type: 'spawnFailed', generation, again: false, message: taken });
       return;
     }
-    const { request, token } = spawnRequest(system.config, instance, generation, this.#means.surroundings(system));
-    this.#means.tokens.issue(token, { organ: organ.name, instance: instance.name });
-    const result = await this.#means.lives.spawn(request);
+    const token = this.#means.tokens.issue({ organ: organ.name, instance: instance.name }, generation);
+    const surroundings = this.#means.surroundings(system);
+    failpoint('supervisor:before-spawn');
+    const result = await this.#means.lives.spawn(
+      spawnRequest(system.config, instance, generation, token, surroundings),
+    );
+    failpoint('supervisor:spawned');
     if (result.ok) {
       this.#tell(instance.name, { type: 'spawned', generation, pid: result.pid });
     } else {
@@ -170,8 +179,10 @@ export class Effects {
       health: system.config.organs[instance.organ]!.health,
       endpoint: this.#means.endpoints.endpointOf(instance.name),
       place: this.#place(system, instance),
-      onObservation: (observation: Extract<InstanceInput, { type: 'probed' }>['observation']) =>
-        this.#tell(instance.name, { type: 'probed', generation, observation }),
+      onObservation: (observation: Extract<InstanceInput, { type: 'probed' }>['observation']) => {
+        failpoint('supervisor:probed');
+        this.#tell(instance.name, { type: 'probed', generation, observation });
+      },
     };
   }
 
@@ -180,6 +191,7 @@ export class Effects {
     const { verify } = system.config.organs[instance.organ]!;
     const place = this.#place(system, instance);
     const own = this.#means.endpoints.endpointOf(instance.name);
+    failpoint('supervisor:before-verify');
     for (const check of verify) {
       const outcome = await runCheck(
         check,
@@ -192,6 +204,7 @@ export class Effects {
         return;
       }
     }
+    failpoint('supervisor:verified');
     this.#tell(instance.name, { type: 'verified', generation, passed: true, message: `${verify.length} verified` });
   }
 
@@ -199,8 +212,15 @@ export class Effects {
 
   async #gone(life: { instance: string; generation: number }, ended: Promise<readonly ProcessInfo[]>): Promise<void> {
     try {
-      this.#tell(life.instance, { type: 'gone', generation: life.generation, left: await ended });
-    } catch {
+      const left = await ended;
+      failpoint('supervisor:tree-gone');
+      this.#tell(life.instance, { type: 'gone', generation: life.generation, left });
+    } catch (error) {
+      if (!(error instanceof FailureError)) throw error;
+      if (error.failure.kind !== 'unreachable') {
+        setTimeout(() => void this.#gone(life, this.#means.lives.kill(life)), KILL_AGAIN_MS);
+        return;
+      }
       // The keeper went away in the middle; what is left of the life is looked at again with the next keeper.
     }
   }
@@ -241,7 +261,9 @@ export class Effects {
   }
 
   async #runChecks(system: SystemState): Promise<void> {
+    failpoint('supervisor:before-checks');
     const checks = await this.runChecks(system, system.config.checks);
+    failpoint('supervisor:checked');
     this.#means.recordChecks(system.boot.bootId, checks);
     this.#means.dispatch({ type: 'checked', passed: checks.every((check) => check.passed), checks });
   }

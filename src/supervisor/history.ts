@@ -5,6 +5,8 @@ import { timestamp } from '../core/time.ts';
 
 /** Enough for the boot of a thousand organs; older ones are in the database. */
 const KEPT = 20_000;
+/** More than happens before a dying supervisor's last events would have been recorded. */
+const UNRECORDED = 10_000;
 
 export type Listener = (event: SystemEvent) => void;
 
@@ -21,6 +23,12 @@ export class History {
   constructor(lastId: number, record: (event: SystemEvent) => void) {
     this.#lastId = lastId;
     this.#record = record;
+  }
+
+  /** Goes on from events that an earlier supervisor recorded; its latest may be lost, and their numbers are not given again. */
+  restore(events: readonly SystemEvent[]): void {
+    this.#events = [...events];
+    this.#lastId += UNRECORDED;
   }
 
   get lastId(): number {

@@ -31,12 +31,16 @@ export async function linkKeeper(
 ): Promise<KeeperLink> {
   const socket = await openPatiently(path);
   const channel: KeeperChannel = new Channel(socket, { methods: {}, notices: listeners, onClose: onLost });
-  const info = await channel.request('hello', {
-    protocol: KEEPER_PROTOCOL,
-    version,
-    role: 'supervisor',
-    pid: process.pid,
-  });
+  const info = await channel.request(
+    'hello',
+    {
+      protocol: KEEPER_PROTOCOL,
+      version,
+      role: 'supervisor',
+      pid: process.pid,
+    },
+    null,
+  );
   if (info.protocol !== KEEPER_PROTOCOL) {
     channel.destroy();
     fail(

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { OrganConfig, SystemConfig } from '../core/config/model.ts';
-import { TOKEN_PREFIX } from '../core/config/redact.ts';
 import { type Endpoint, fillReferences } from '../core/config/references.ts';
 import { type Instance, instanceNames } from '../core/machine/state.ts';
 import type { ReadinessChannel, SpawnRequest } from '../keeper/protocol.ts';
@@ -64,29 +63,26 @@ function dependencyUrls(config: SystemConfig, organ: OrganConfig, around: Surrou
   );
 }
 
-/** The keeper's order for one life of an instance, with a token and a cookie of its own. */
+/** The keeper's order for one life of an instance, with a cookie of its own. */
 export function spawnRequest(
   config: SystemConfig,
   instance: Pick<Instance, 'organ' | 'name' | 'replica'>,
   generation: number,
+  token: string,
   around: Surroundings,
-): { readonly request: SpawnRequest; readonly token: string } {
+): SpawnRequest {
   const organ = config.organs[instance.organ]!;
-  const token = `${TOKEN_PREFIX}${randomBytes(24).toString('base64url')}`;
   const cookie = randomBytes(16).toString('hex');
   return {
-    token,
-    request: {
-      instance: instance.name,
-      generation,
-      organ: organ.name,
-      argv: filled(organ.command.argv, around.endpointOf),
-      cwd: organ.cwd,
-      env: { ...environment(config, instance, around), AZORA_TOKEN: token, AZORA_COOKIE: cookie },
-      cookie,
-      logs: organ.logs,
-      readiness: readinessChannel(organ),
-    },
+    instance: instance.name,
+    generation,
+    organ: organ.name,
+    argv: filled(organ.command.argv, around.endpointOf),
+    cwd: organ.cwd,
+    env: { ...environment(config, instance, around), AZORA_TOKEN: token, AZORA_COOKIE: cookie },
+    cookie,
+    logs: organ.logs,
+    readiness: readinessChannel(organ),
   };
 }
 

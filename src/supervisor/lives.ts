@@ -1,16 +1,18 @@
+import { failpoint } from '../adapters/failpoint.ts';
 import type { OrganConfig } from '../core/config/model.ts';
 import { FailureError } from '../core/failures.ts';
 import type { ExitRecord, LifeKey, ProcessInfo, SpawnRequest, SpawnResult } from '../keeper/protocol.ts';
 import type { KeeperChannel } from './keeper-link.ts';
 
-/** Begins and ends process lives, through the keeper. */
+/**
+ * Begins and ends process lives, through the keeper. It is waited for without a limit: while it is paused nothing can be done, its
+ * death is noticed, and an answer that comes late is true all the same.
+ */
 
 /** How long SIGKILL is tried before what is left is called stuck. */
 const KILL_TIMEOUT_MS = 5_000;
 /** A tree that is not empty this long after its leader's exit has members that did not get the signal. */
 const STRAGGLERS_AFTER_MS = 50;
-/** Answers of the keeper come at once; this only bounds a keeper that hangs. */
-const KEEPER_TIMEOUT_MS = 30_000;
 
 type Command = (organ: OrganConfig, instance: string, generation: number) => Promise<void>;
 
@@ -31,9 +33,12 @@ export class Lives {
 
   async spawn(request: SpawnRequest): Promise<SpawnResult> {
     try {
-      return await this.#keeper().request('spawn', request, KEEPER_TIMEOUT_MS);
+      const answer = this.#keeper().request('spawn', request, null);
+      setImmediate(() => failpoint('supervisor:spawn-asked'));
+      // However long it takes: an answer that comes late is one all the same, and a broken connection is noticed.
+      return await answer;
     } catch (error) {
-      // The connection broke: whether it was spawned is found out when the next one is made.
+      // Whether it was spawned is found out when the next connection is made.
       if (error instanceof FailureError) {
         return { ok: false, reason: 'again', code: error.failure.kind, message: error.failure.message };
       }
@@ -43,7 +48,8 @@ export class Lives {
 
   /** SIGKILLs whatever there is of a life; answers who is left. */
   async kill(key: LifeKey): Promise<readonly ProcessInfo[]> {
-    return this.#keeper().request('killTree', { ...key, timeoutMs: KILL_TIMEOUT_MS }, KEEPER_TIMEOUT_MS);
+    failpoint('supervisor:before-kill');
+    return this.#keeper().request('killTree', { ...key, timeoutMs: KILL_TIMEOUT_MS }, null);
   }
 
   /**
@@ -51,6 +57,7 @@ export class Lives {
    * cannot hear it), then up to `timeoutMs` for the whole tree to go, then SIGKILL. Answers who is left.
    */
   async stop(organ: OrganConfig, key: LifeKey, timeoutMs: number): Promise<readonly ProcessInfo[]> {
+    failpoint('supervisor:before-stop');
     const keeper = this.#keeper();
     const { signal, command } = organ.stop;
     const deadline = performance.now() + timeoutMs;
@@ -65,15 +72,12 @@ export class Lives {
       if (command) {
         await this.#runStopCommand(organ, key.instance, key.generation);
       } else {
-        await keeper.request('signal', { ...key, signal });
-        if (signal !== 'SIGKILL') await keeper.request('signal', { ...key, signal: 'SIGCONT' });
+        await keeper.request('signal', { ...key, signal }, null);
+        if (signal !== 'SIGKILL') await keeper.request('signal', { ...key, signal: 'SIGCONT' }, null);
       }
+      failpoint('supervisor:stop-signalled');
       const remaining = Math.max(0, Math.round(deadline - performance.now()));
-      const left = await keeper.request(
-        'awaitTreeGone',
-        { ...key, timeoutMs: remaining },
-        remaining + KEEPER_TIMEOUT_MS,
-      );
+      const left = await keeper.request('awaitTreeGone', { ...key, timeoutMs: remaining }, null);
       return left.length === 0 ? left : await this.kill(key);
     } finally {
       this.#ending.delete(name);

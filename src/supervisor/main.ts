@@ -1,10 +1,13 @@
-import { takeLock } from '../adapters/lock.ts';
+import { failpoint } from '../adapters/failpoint.ts';
+import { type Lock, takeLock } from '../adapters/lock.ts';
 import { createStateFolder, stateFolder } from '../adapters/state-folder.ts';
 import { ownVersion } from '../adapters/version.ts';
 import { Wiring } from './wiring.ts';
 
 /** By then the organs of a boot are being started. */
 const LOAD_THE_REST_MS = 2000;
+/** One that was just killed may hold its lock for some moments more. */
+const LOCK_MS = 2000;
 
 /**
  * The supervisor process. `--state-dir D` says whose. There is one at a time for each state folder: the lock says so, and a
@@ -16,11 +19,12 @@ export async function runSupervisor(argv: readonly string[]): Promise<void> {
   if (at === -1 || !root) throw new Error('__supervisor needs --state-dir');
   const folder = stateFolder(root);
   createStateFolder(folder);
-  const lock = takeLock(folder.supervisorLock);
+  const lock = await lockWithin(LOCK_MS, folder.supervisorLock);
   if (!lock) {
     console.error(`${new Date().toISOString()} another supervisor owns ${folder.root}`);
     process.exit(0);
   }
+  failpoint('supervisor:locked');
   process.title = 'azora supervisor';
   // A bug: leave its stack in the log and end, so that the next supervisor takes over with a clean mind.
   for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
@@ -41,4 +45,12 @@ export async function runSupervisor(argv: readonly string[]): Promise<void> {
 async function loadTheRest(): Promise<void> {
   const { loadProbes } = await import('../adapters/probes/index.ts');
   await Promise.all([loadProbes(), import('./post-mortem.ts'), import('../adapters/sockets-table.ts')]);
+}
+
+async function lockWithin(ms: number, path: string): Promise<Lock | null> {
+  for (const deadline = performance.now() + ms; ; ) {
+    const lock = takeLock(path);
+    if (lock || performance.now() > deadline) return lock;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }

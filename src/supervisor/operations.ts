@@ -35,6 +35,21 @@ export interface OperationsMeans {
 export function operations(means: OperationsMeans): Operations {
   const { store, history } = means;
 
+  /** Two who ask at the same time boot one system. */
+  let creating: Promise<Supervisor> | null = null;
+
+  /** Waits for a system that is on its way down, and leaves the rest to the next supervisor. */
+  const endOf = async (supervisor: Supervisor): Promise<never> => {
+    await supervisor.until(isDown, null);
+    const survivors = survivorsIn(supervisor.state, () => true);
+    if (survivors.length > 0) {
+      const names = survivors.map(({ instance }) => instance).join(', ');
+      fail('stop-incomplete', `${supervisor.state.config.name} is not down: ${names} cannot be killed`, 'azora down');
+    }
+    await means.halted;
+    return fail('unreachable', `${supervisor.state.config.name} is down, and its supervisor has ended`);
+  };
+
   const mustRun = (): Supervisor => means.running() ?? fail('not-running', 'nothing is running', 'azora up');
 
   return {
@@ -48,16 +63,11 @@ export function operations(means: OperationsMeans): Operations {
           'Look at it, then: azora emergency --clear   or   azora up --clear-emergency',
         );
       }
-      const booted = supervisor === null;
-      supervisor ??= await means.create(request.config);
+      const booted = supervisor === null && creating === null;
+      creating ??= supervisor ? null : means.create(request.config);
+      supervisor ??= await creating!.finally(() => (creating = null));
       const { config, boot } = supervisor.state;
-      if (!booted && (boot.phase === 'stopping' || boot.phase === 'stopped')) {
-        fail(
-          'owned-by-another',
-          `${config.name} is stopping at the moment`,
-          'Wait for it to end: azora down, then azora up.',
-        );
-      }
+      if (!booted && (boot.phase === 'stopping' || boot.phase === 'stopped')) await endOf(supervisor);
       const named = request.organs ?? [];
       for (const organ of named) mustKnow(supervisor.state, organ);
       for (const organ of request.fresh ? store.desired().keys() : named) store.setDesired(organ, null);
@@ -80,7 +90,7 @@ export function operations(means: OperationsMeans): Operations {
     },
 
     async down({ timeoutMs, force }) {
-      const supervisor = means.running();
+      const supervisor = means.running() ?? (await creating?.catch(() => null));
       if (!supervisor) return { survivors: [] };
       const reason = force ? 'azora down --force' : 'azora down';
       supervisor.dispatch({ type: 'down', reason, timeoutMs });

@@ -1,12 +1,14 @@
 import type { Store } from '../adapters/sqlite/store.ts';
 import type { Json } from '../core/json.ts';
-import type { Instance, SystemState } from '../core/machine/state.ts';
+import type { Boot, Instance, SystemState } from '../core/machine/state.ts';
 import { instanceStatus, type Surroundings } from '../core/status-view.ts';
 import { timestamp } from '../core/time.ts';
+import { restoreBoot, type SavedBoot, saveBoot } from './boot-document.ts';
 
 /** Writes down what changed from one state of the system to the next. */
 
 const MEMORY = 'instance:';
+const BOOT = 'boot';
 
 export function recordChanges(store: Store, before: SystemState | null, now: SystemState, around: Surroundings): void {
   const changed = [...now.instances.values()].filter((instance) => before?.instances.get(instance.name) !== instance);
@@ -39,12 +41,27 @@ export function recordChanges(store: Store, before: SystemState | null, now: Sys
     );
   }
   // What a next supervisor needs to go on from here.
-  for (const instance of changed) store.remember(MEMORY + instance.name, instance as unknown as Json);
+  for (const instance of changed) {
+    store.remember(MEMORY + instance.name, { bootId: now.boot.bootId, instance } as unknown as Json);
+  }
 }
 
 /** What an earlier supervisor wrote down of an instance. */
-export function recallInstance(store: Store, name: string): Instance | null {
-  return store.recall(MEMORY + name) as unknown as Instance | null;
+export function recallInstance(store: Store, bootId: string, name: string): Instance | null {
+  const saved = store.recall(MEMORY + name) as unknown as { bootId: string; instance: Instance } | null;
+  return saved?.bootId === bootId ? saved.instance : null;
+}
+
+/** How far the boot has come, together with everything that waits to be written. */
+export function rememberBoot(store: Store, boot: Boot): void {
+  store.remember(BOOT, saveBoot(boot) as unknown as Json);
+  store.flush();
+}
+
+/** null: of this boot nothing was written down. */
+export function recallBoot(store: Store, bootId: string): Boot | null {
+  const saved = store.recall(BOOT) as unknown as SavedBoot | null;
+  return saved?.bootId === bootId ? restoreBoot(saved) : null;
 }
 
 export function forgetInstances(store: Store, names: Iterable<string>): void {

@@ -1,3 +1,4 @@
+import { failpoint } from '../adapters/failpoint.ts';
 import type { NewEvent } from '../core/events.ts';
 import type { Effect } from '../core/machine/effects.ts';
 import type { SystemInput } from '../core/machine/inputs.ts';
@@ -16,6 +17,8 @@ export interface World {
   readonly random: () => number;
   /** Carries one effect out. What it leads to comes back through `dispatch`, now or later. */
   readonly perform: (effect: Effect, state: SystemState) => void;
+  /** The boot has got further: keep that before anything is done about it, or a next supervisor would not know. */
+  readonly commit: (state: SystemState) => void;
   /** After a batch of inputs: what was before it, what is now. */
   readonly changed: (before: SystemState, now: SystemState) => void;
 }
@@ -49,14 +52,38 @@ export class Supervisor {
     try {
       for (let input = this.#queue.shift(); input; input = this.#queue.shift()) {
         const { state, effects } = step(this.#state, { input, at: this.#world.now(), random: this.#world.random() });
+        const { boot } = this.#state;
         this.#state = state;
-        for (const effect of effects) this.#world.perform(effect, state);
+        this.#perform(effects.filter(isTold), state);
+        if (state.boot !== boot) this.#world.commit(state);
+        failpoint('supervisor:before-effects');
+        this.#perform(
+          effects.filter((effect) => !isTold(effect)),
+          state,
+        );
+        failpoint('supervisor:after-effects');
       }
     } finally {
       this.#working = false;
     }
+    this.#onChanged(before);
+  }
+
+  /** Takes another state for true, of which it was found that it is. */
+  replace(state: SystemState): void {
+    const before = this.#state;
+    this.#state = state;
+    this.#onChanged(before);
+  }
+
+  #onChanged(before: SystemState): void {
     this.#world.changed(before, this.#state);
+    failpoint('supervisor:recorded');
     for (const waiter of [...this.#waiters]) if (waiter.look(this.#state)) this.#waiters.delete(waiter);
+  }
+
+  #perform(effects: readonly Effect[], state: SystemState): void {
+    for (const effect of effects) this.#world.perform(effect, state);
   }
 
   /** Says something in the history that is not a decision of the core. */
@@ -87,3 +114,6 @@ export class Supervisor {
     });
   }
 }
+
+/** What is written down only, and goes into the same transaction as what it tells of. */
+const isTold = ({ type }: Effect): boolean => type === 'emit' || type === 'latch';

@@ -1,6 +1,10 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { TOKEN_PREFIX } from '../core/config/redact.ts';
 
-/** Whose registry token it is. Only digests are kept: they are looked up, which tells a guesser's clock nothing. */
+/**
+ * Whose registry token it is. Tokens follow from the boot's secret, so that a next supervisor knows those of what runs without
+ * anything having been written down at each start. They are looked up by digest, which tells a guesser's clock nothing.
+ */
 
 export interface Bearer {
   readonly organ: string;
@@ -8,30 +12,25 @@ export interface Bearer {
 }
 
 export class Tokens {
+  /** Goes into the boot document, which is private to this user, and nowhere else. */
+  secret = randomBytes(32).toString('base64url');
   readonly #bearers = new Map<string, Bearer>();
   readonly #latest = new Map<string, string>();
 
-  /** A new life has a new token; the one before it ends. */
-  issue(token: string, bearer: Bearer): void {
+  /** The token of one life of an instance; the one of the life before ends. */
+  issue(bearer: Bearer, generation: number): string {
+    const key = createHmac('sha256', this.secret).update(`${bearer.instance}#${generation}`).digest('base64url');
+    const token = `${TOKEN_PREFIX}${key.slice(0, 32)}`;
     const before = this.#latest.get(bearer.instance);
     if (before) this.#bearers.delete(before);
     const digest = digestOf(token);
     this.#latest.set(bearer.instance, digest);
     this.#bearers.set(digest, bearer);
+    return token;
   }
 
   bearerOf(token: string): Bearer | null {
     return this.#bearers.get(digestOf(token)) ?? null;
-  }
-
-  /** What a next supervisor needs so that running instances can go on talking to the registry. */
-  save(): Record<string, string> {
-    return Object.fromEntries(this.#latest);
-  }
-
-  restore(instance: Bearer, digest: string): void {
-    this.#latest.set(instance.instance, digest);
-    this.#bearers.set(digest, instance);
   }
 }
 

@@ -1,29 +1,38 @@
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { now } from '../adapters/clock.ts';
+import { failpoint } from '../adapters/failpoint.ts';
 import { readLatch, setLatch } from '../adapters/latch.ts';
-import { startDaemon } from '../adapters/self.ts';
 import { openStore, type Store } from '../adapters/sqlite/store.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import type { SystemConfig } from '../core/config/model.ts';
 import type { Endpoint } from '../core/config/references.ts';
+import { fail } from '../core/failures.ts';
 import type { CheckOutcome, SystemInput } from '../core/machine/inputs.ts';
-import { type KnownLife, recover } from '../core/machine/recover.ts';
+import { type Facts, type KnownLife, recover, unremembered } from '../core/machine/recover.ts';
 import { type Instance, lifeOf, type SystemState } from '../core/machine/state.ts';
 import { idle } from '../core/machine/step.ts';
 import { type Surroundings as StatusSurroundings, statusDocument } from '../core/status-view.ts';
 import { timestamp } from '../core/time.ts';
-import type { ExitRecord, KeeperNotices, Life } from '../keeper/protocol.ts';
-import { type BootDocument, readBootDocument, removeBootDocument, writeBootDocument } from './boot-document.ts';
+import { type ExitRecord, type KeeperInfo, type KeeperNotices, type Life, RETIRED } from '../keeper/protocol.ts';
+import {
+  type BootDocument,
+  readBootDocument,
+  removeBootDocument,
+  restoreBoot,
+  saveBoot,
+  writeBootDocument,
+} from './boot-document.ts';
 import { type ControlServer, serveControl } from './control.ts';
 import { Effects } from './effects.ts';
 import { Endpoints } from './endpoints.ts';
 import { History } from './history.ts';
-import { type KeeperLink, linkKeeper } from './keeper-link.ts';
+import { KeeperBond } from './keeper-bond.ts';
 import type { Surroundings } from './launch.ts';
 import { Lives } from './lives.ts';
 import { operations } from './operations.ts';
-import { forgetInstances, recallInstance, recordChanges } from './record.ts';
+import { Over } from './over.ts';
+import { forgetInstances, recallBoot, recallInstance, recordChanges, rememberBoot } from './record.ts';
 import { RegistryHost } from './registry-host.ts';
 import { SecurityMonitor } from './security/monitor.ts';
 import { SelfHealth } from './self-health.ts';
@@ -39,6 +48,7 @@ const UNUSED_MS = 5000;
 /** A minute's worth; what goes beyond is the same trouble again. */
 const MOST_WARNINGS = 60;
 const RETAIN_EVERY_MS = 10 * 60_000;
+const FORGET_EVERY_MS = 1000;
 
 /**
  * The composition root of the supervisor: makes every part and ties them together. Read it first: what comes from the keeper
@@ -61,7 +71,10 @@ export class Wiring {
   /** Warnings of the last minute, so that a trouble that feeds on its own warnings does not grow. */
   readonly #warned: number[] = [];
   readonly #halted = Promise.withResolvers<void>();
-  #keeper: KeeperLink | null = null;
+  readonly #keeper: KeeperBond;
+  readonly #over = new Over();
+  /** The boot whose document is written. */
+  #documented: string | null = null;
   #supervisor: Supervisor | null = null;
   #control: ControlServer | null = null;
   #ending = false;
@@ -91,9 +104,16 @@ export class Wiring {
       warn: (message) => this.#warn(message),
     });
     this.#lives = new Lives(
-      () => this.#keeper!.channel,
+      () => this.#keeper.channel,
       (organ, instance) => runStopCommand(this.#supervisor!.state, organ, instance, this.#surroundings),
     );
+    this.#keeper = new KeeperBond({
+      folder,
+      version,
+      listeners: this.#listeners(),
+      onLost: () => this.#onKeeperLost(),
+      onReplaced: (info) => this.#onKeeperReplaced(info),
+    });
     this.#effects = new Effects({
       dispatch: (input) => this.#supervisor!.dispatch(input),
       history: this.#history,
@@ -111,7 +131,7 @@ export class Wiring {
     this.#security = new SecurityMonitor({
       folder,
       state: () => this.#supervisor!.state,
-      treeOf: async (life) => this.#keeper?.channel.request('tree', life) ?? [],
+      treeOf: async (life) => (this.#keeper.isOpen ? this.#keeper.channel.request('tree', life) : []),
       portsOf: (instance) => this.#endpoints.portsOf(instance),
       runChecks: (config) => this.#effects.runChecks(this.#supervisor!.state, config.security.checks),
       onFindings: (findings) => this.#supervisor?.dispatch({ type: 'findings', findings }),
@@ -120,9 +140,11 @@ export class Wiring {
 
   /** Connects to the keeper, takes over what runs, and answers commands from then on. */
   async start(): Promise<void> {
-    this.#keeper = await this.#link();
-    const document = readBootDocument(this.#folder.bootDocument);
-    if (document) await this.#takeOver(document);
+    const { machineBootId } = await this.#keeper.connect();
+    failpoint('supervisor:linked');
+    const document = this.#readDocument();
+    if (document?.machineBootId === machineBootId) await this.#takeOver(document);
+    else if (document) this.#buryBoot(document);
     const does = operations({
       running: () => this.#supervisor,
       create: (config) => this.#create(config),
@@ -141,7 +163,9 @@ export class Wiring {
           bootId: this.#supervisor?.state.boot.bootId ?? null,
           configHash: this.#supervisor?.state.config.configHash ?? null,
           file: this.#supervisor?.state.config.file ?? '',
+          phase: this.#supervisor?.state.boot.phase ?? null,
         }),
+        retire: () => this.#retire(),
         status: () => this.#status(),
         up: (request) => does.up(request),
         down: (request) => does.down(request),
@@ -153,25 +177,31 @@ export class Wiring {
         if (!this.#supervisor) void this.#halt();
       },
     });
+    failpoint('supervisor:listening');
     setTimeout(() => this.#endIfUnused(), UNUSED_MS).unref();
+    setInterval(() => this.#letForget(), FORGET_EVERY_MS).unref();
     setTimeout(() => this.#retainHistory(), 1000).unref();
   }
 
-  /** SIGTERM: an orderly stop of everything. */
+  /** SIGTERM: an orderly stop of everything; a second one: now. */
   down(reason: string): void {
-    if (this.#supervisor) this.#supervisor.dispatch({ type: 'down', reason, timeoutMs: null });
-    else void this.#halt();
+    if (!this.#supervisor) return void this.#halt();
+    const again = this.#supervisor.state.boot.phase === 'stopping';
+    this.#supervisor.dispatch(again ? { type: 'force' } : { type: 'down', reason, timeoutMs: null });
   }
 
   // -------------------------------------------------------------------------------------------- systems
 
   async #create(config: SystemConfig): Promise<Supervisor> {
     const at = now();
+    await this.#sweep();
     await this.#prepare(config, {
       ports: (this.#store.recall('ports') ?? {}) as Record<string, number>,
       registryPort: this.#store.recall('registry-port') as number | null,
     });
+    if (this.#ending) fail('unreachable', 'the supervisor is ending');
     const supervisor = this.#adopt(idle(config, { bootId: randomUUID(), startedAt: at }));
+    this.#keeper.open();
     const { bootId } = supervisor.state.boot;
     this.#store.recordBoot({
       bootId,
@@ -181,7 +211,7 @@ export class Wiring {
       name: config.name,
     });
     this.#saveOrgans(config);
-    this.#writeDocument(supervisor.state);
+    failpoint('supervisor:created');
     for (const note of this.#store.notes) this.#warn(note);
     return supervisor;
   }
@@ -191,6 +221,7 @@ export class Wiring {
       now,
       random: Math.random,
       perform: (effect, system) => this.#effects.perform(effect, system),
+      commit: (system) => this.#commit(system),
       changed: (before, after) => this.#onChanged(before, after),
     });
     return this.#supervisor;
@@ -199,44 +230,90 @@ export class Wiring {
   /** Goes on from where another supervisor ended. */
   async #takeOver(document: BootDocument): Promise<void> {
     const { config } = document;
+    const boot = recallBoot(this.#store, document.boot.bootId) ?? restoreBoot(document.boot);
+    this.#documented = boot.bootId;
+    this.#tokens.secret = document.secret;
+    this.#history.restore(this.#store.events().filter((event) => event.bootId === boot.bootId));
     this.#endpoints.restore(config, document.ports);
     await this.#prepare(config, document);
-    for (const [instance, digest] of Object.entries(document.tokens)) {
-      const organ = instance in config.organs ? instance : instance.replace(/-\d+$/, '');
-      this.#tokens.restore({ organ, instance }, digest);
-    }
-    const boot = { ...document.boot, wanted: new Set(document.boot.wanted) };
-    const fresh = idle(config, boot);
+    const blank = { ...idle(config, boot), boot };
     const instances = new Map(
-      [...fresh.instances].map(([name, blank]) => [
+      [...blank.instances].map(([name, instance]) => [
         name,
-        recallInstance(this.#store, name) ?? { ...blank, desired: 'up' as const },
+        recallInstance(this.#store, boot.bootId, name) ?? unremembered(blank, instance, now()),
       ]),
     );
-    const supervisor = this.#adopt({ ...fresh, boot, instances });
+    const supervisor = this.#adopt({ ...blank, instances });
     supervisor.say({
       type: 'supervisor-started',
       organ: null,
       instance: null,
-      message: `a new supervisor (pid ${process.pid}) takes over ${config.name}`,
-      data: { pid: process.pid },
+      message: `a new supervisor (pid ${process.pid}, azora ${this.#version}) takes over ${config.name}`,
+      data: { pid: process.pid, version: this.#version },
     });
-    await this.#reconcile();
+    failpoint('supervisor:recalled');
+    await this.#reconcile('supervisor');
   }
 
   /** Brings what is known here together with what the keeper knows. */
-  async #reconcile(): Promise<void> {
+  async #reconcile(lost: Facts['lost']): Promise<void> {
     const supervisor = this.#supervisor!;
-    const lives = await this.#keeper!.channel.request('lives', null);
-    const { state, effects, inputs, adopted } = recover(supervisor.state, latestLives(lives), now());
-    const after = this.#adopt(state);
-    if (state.boot.phase === 'ready') this.#security.start();
-    if (state.boot.phase === 'emergency') after.dispatch({ type: 'emergencyDeadline' });
-    for (const instance of adopted) after.say(adoptedEvent(instance));
-    this.#registry.onChanged(null, state);
+    const lives = await this.#keeper.lives();
+    for (const { exit } of lives) if (exit) this.#recordExit(exit);
+    const held = [...this.#store.desired()].flatMap(([organ, desired]) => (desired === 'down' ? [organ] : []));
+    const facts = { lives: latestLives(lives), heldDown: new Set(held), lost };
+    const { state, effects, inputs, adopted } = recover(supervisor.state, facts, now());
+    for (const life of lives) {
+      if (life.exit === null) this.#tokens.issue(life, life.generation);
+      const { instances } = state;
+      const present = instances.get(life.instance);
+      if (life.exit && (!present || lifeOf(present)?.generation !== life.generation)) this.#over.add([life]);
+    }
+    supervisor.replace(state);
+    this.#keeper.open();
+    if (lost === 'supervisor' && state.boot.phase === 'ready') this.#security.start();
+    for (const instance of adopted) supervisor.say(adoptedEvent(instance));
     for (const effect of effects) this.#effects.perform(effect, state);
-    // An empty `act` makes the core look at what may start or end now.
-    after.dispatch(...inputs, { type: 'act', verb: 'start', instances: [] });
+    // An emergency whose latch was set and nothing else; and an empty `act`, for the core to look at what may start or end now.
+    const latch = readLatch(this.#folder);
+    if (latch && lost === 'supervisor') {
+      supervisor.dispatch({ type: 'emergency', reason: latch.reason, organ: latch.organ });
+    }
+    supervisor.dispatch(...inputs, { type: 'act', verb: 'start', instances: [] });
+    failpoint('supervisor:reconciled');
+  }
+
+  /** The boot document; one that nobody can read is put aside, since it would keep every next supervisor from starting. */
+  #readDocument(): BootDocument | null {
+    const path = this.#folder.bootDocument;
+    try {
+      return readBootDocument(path);
+    } catch (error) {
+      console.error(`${timestamp(now().wall)} put aside as ${path}.unreadable:`, error);
+      renameSync(path, `${path}.unreadable`);
+      return null;
+    }
+  }
+
+  /** The machine went down while it ran: none of its pids means anything any more. */
+  #buryBoot({ boot, config }: BootDocument): void {
+    const { wall } = now();
+    const message = `the machine went down while ${config.name} ran; nothing of that boot is left`;
+    this.#history.add({ type: 'warning', organ: null, instance: null, message, data: {} }, boot.bootId, wall);
+    this.#store.endBoot(boot.bootId, timestamp(wall), 'machine went down');
+    removeBootDocument(this.#folder.bootDocument);
+  }
+
+  /** What the keeper still knows of another boot must be gone before this one: its lives have the same names. */
+  async #sweep(): Promise<void> {
+    const lives = await this.#keeper.lives();
+    if (lives.length === 0) return;
+    this.#keeper.open();
+    const { channel } = this.#keeper;
+    const left = await Promise.all(lives.map((life) => this.#lives.kill(life)));
+    const names = left.flat().map(({ pid, command }) => `${pid} (${command})`);
+    if (names.length > 0) fail('stop-incomplete', `processes of an earlier boot cannot be killed: ${names.join(', ')}`);
+    await channel.request('forget', { lives });
   }
 
   async #prepare(
@@ -256,8 +333,23 @@ export class Wiring {
   #onChanged(before: SystemState, after: SystemState): void {
     recordChanges(this.#store, before, after, this.#statusSurroundings());
     this.#registry.onChanged(before, after);
-    const over = after.boot.phase === 'stopped' || after.boot.phase === 'halted';
-    if (before.boot !== after.boot && !over) this.#writeDocument(after);
+    this.#over.onChanged(before, after);
+  }
+
+  /** Before anything is done about it: a next supervisor must know what this one has decided. */
+  #commit(state: SystemState): void {
+    if (this.#documented !== state.boot.bootId) this.#writeDocument(state);
+    failpoint('supervisor:document-written');
+    rememberBoot(this.#store, state.boot);
+    failpoint('supervisor:boot-committed');
+  }
+
+  /** Lives whose end is on record are of no more use to anybody. */
+  #letForget(): void {
+    if (!this.#over.any || !this.#keeper.isOpen || !this.#store.flush()) return;
+    const lives = this.#over.take();
+    this.#keeper.channel.request('forget', { lives }).catch(() => this.#over.add(lives)); // said again to the next keeper
+    failpoint('supervisor:forgotten');
   }
 
   /** Started for a command that never came, because it failed or was killed first. */
@@ -273,13 +365,20 @@ export class Wiring {
   }
 
   #writeDocument({ config, boot }: SystemState): void {
-    writeBootDocument(this.#folder.bootDocument, {
-      config,
-      boot: { ...boot, wanted: [...boot.wanted] },
-      tokens: this.#tokens.save(),
-      ports: this.#endpoints.toRemember(),
-      registryPort: this.#registry.port,
-    });
+    try {
+      writeBootDocument(this.#folder.bootDocument, {
+        config,
+        boot: saveBoot(boot),
+        machineBootId: this.#keeper.info?.machineBootId ?? '',
+        secret: this.#tokens.secret,
+        ports: this.#endpoints.toRemember(),
+        registryPort: this.#registry.port,
+      });
+      this.#documented = boot.bootId;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#warn(`${this.#folder.bootDocument} cannot be written, so no other supervisor could take over: ${why}`);
+    }
   }
 
   #saveOrgans(config: SystemConfig): void {
@@ -313,7 +412,7 @@ export class Wiring {
 
   #status(): ReturnType<typeof statusDocument> {
     const supervisor = this.#supervisor;
-    if (!supervisor) throw new Error('status was asked for before anything was booted');
+    if (!supervisor) return fail('not-running', 'nothing is running', 'azora up');
     return statusDocument(supervisor.state, this.#statusSurroundings());
   }
 
@@ -322,7 +421,7 @@ export class Wiring {
     return {
       now: at,
       pid: process.pid,
-      keeperPid: this.#keeper?.info.pid ?? null,
+      keeperPid: this.#keeper.info?.pid ?? null,
       registryUrl: this.#registry.url,
       portsOf: (instance) => this.#endpoints.portsOf(instance),
       urlOf: (instance) => this.#endpoints.urlOf(instance),
@@ -344,16 +443,23 @@ export class Wiring {
 
   // -------------------------------------------------------------------------------------------- the keeper
 
-  #link(): Promise<KeeperLink> {
-    const tell = (instance: string, input: Extract<SystemInput, { type: 'instance' }>['input']): void =>
-      this.#supervisor?.dispatch({ type: 'instance', instance, input });
-    const listeners: { [K in keyof KeeperNotices]: (notice: KeeperNotices[K]) => void } = {
+  #listeners(): { readonly [K in keyof KeeperNotices]: (notice: KeeperNotices[K]) => void } {
+    // Before all that the keeper knows has been looked at, its news make no sense, and are part of that anyway.
+    const tell = (instance: string, input: Extract<SystemInput, { type: 'instance' }>['input']): void => {
+      if (this.#keeper.isOpen) this.#supervisor?.dispatch({ type: 'instance', instance, input });
+    };
+    return {
       exited: (exit) => {
+        failpoint('supervisor:exit-heard');
         this.#recordExit(exit);
+        failpoint('supervisor:exit-recorded');
         this.#lives.onExited(exit);
         tell(exit.instance, { type: 'exited', generation: exit.generation, exit });
       },
-      signalledReady: ({ instance, generation }) => tell(instance, { type: 'signalledReady', generation }),
+      signalledReady: ({ instance, generation }) => {
+        failpoint('supervisor:ready-heard');
+        tell(instance, { type: 'signalledReady', generation });
+      },
       logTrouble: ({ instance, message, lostBytes }) => {
         this.#self.trouble(`logs:${instance}`, `the output of ${instance} is not kept in full: ${message}`);
         this.#warn(
@@ -365,7 +471,6 @@ export class Wiring {
         this.#warn(`the output of ${instance} is kept again`);
       },
     };
-    return linkKeeper(this.#folder.keeperSocket, this.#version, listeners, () => void this.#onKeeperLost());
   }
 
   #recordExit(exit: ExitRecord): void {
@@ -380,29 +485,22 @@ export class Wiring {
     ]);
   }
 
-  /** The keeper was killed: its organs live on. A new one adopts them, and this supervisor goes on with it. */
-  async #onKeeperLost(): Promise<void> {
-    if (this.#ending) return;
-    this.#keeper = null;
+  /** Whether there is anything to go on with. */
+  #onKeeperLost(): boolean {
+    if (this.#ending) return false;
     this.#self.trouble('keeper', 'the keeper is gone');
-    await startDaemon(['__keeper', '--state-dir', this.#folder.root, '--no-supervisor'], {
-      log: `${this.#folder.run}/keeper.log`,
-    });
-    for (let attempt = 1; ; attempt++) {
-      try {
-        this.#keeper = await this.#link();
-        break;
-      } catch (cause) {
-        // It may take a moment to listen; a supervisor without a keeper is of no use after that.
-        if (attempt === 200) throw new Error('the keeper is gone and no new one answers', { cause });
-        await new Promise((resolve) => setTimeout(resolve, 25));
-      }
-    }
+    if (this.#supervisor || (this.#control?.clients ?? 1) > 0) return true;
+    process.exit(0);
+  }
+
+  /** The keeper was killed: its organs live on. A new one has adopted them, and this supervisor goes on with it. */
+  #onKeeperReplaced({ pid }: KeeperInfo): void {
     this.#warn(
-      `the keeper was killed; a new one (pid ${this.#keeper.info.pid}) has adopted the organs. Up to 64 KiB of output of each organ and the exit codes of these moments may be lost`,
+      `the keeper was killed; a new one (pid ${pid}) has adopted the organs. Up to 64 KiB of output of each organ and the exit codes of these moments may be lost`,
     );
     this.#self.over('keeper');
-    if (this.#supervisor) await this.#reconcile();
+    // A take-over that is under way asks the new one by itself.
+    if (this.#supervisor && this.#control) void this.#reconcile('keeper');
   }
 
   // -------------------------------------------------------------------------------------------- the end
@@ -413,6 +511,7 @@ export class Wiring {
     this.#ending = true;
     const state = this.#supervisor?.state;
     this.#security.stop();
+    failpoint('supervisor:halt-begun');
     await this.#registry.close();
     const at = timestamp(now().wall);
     if (state?.boot.phase === 'halted') {
@@ -426,17 +525,28 @@ export class Wiring {
       forgetInstances(this.#store, state.instances.keys());
       this.#store.endBoot(state.boot.bootId, at, state.boot.phase === 'halted' ? 'emergency' : 'down');
     }
+    failpoint('supervisor:halt-recorded');
     removeBootDocument(this.#folder.bootDocument);
+    failpoint('supervisor:document-removed');
     this.#store.close();
+    failpoint('supervisor:record-closed');
     this.#control?.stopListening();
     rmSync(this.#folder.supervisorSocket, { force: true });
-    await this.#keeper?.channel.request('shutdown', null).catch(() => {
-      // It ends by itself as soon as this supervisor has.
-    });
+    await this.#keeper.shutdown();
+    failpoint('supervisor:keeper-ended');
     this.#halted.resolve();
     // The answers to `down` are written in this turn of the loop.
     setImmediate(() => void this.#control?.close().then(() => process.exit(0)));
     setTimeout(() => process.exit(0), 1000).unref();
+  }
+
+  /** Makes room for a supervisor of another version. */
+  #retire(): null {
+    this.#ending = true;
+    this.#store.close();
+    setImmediate(() => void this.#control?.close().then(() => process.exit(RETIRED)));
+    setTimeout(() => process.exit(RETIRED), 1000).unref();
+    return null;
   }
 }
 

@@ -58,6 +58,7 @@ export class FakeSupervisor implements AsyncDisposable {
       },
       act: () => ({ instances: [], survivors: [] }),
       emergency: () => ({ survivors: [], report: null }),
+      retire: () => null,
       subscribe: () => ({ lastId: this.#events.length }),
       ...answers,
     };
@@ -111,6 +112,7 @@ export class FakeSupervisor implements AsyncDisposable {
         status: answer('status'),
         act: answer('act'),
         emergency: answer('emergency'),
+        retire: answer('retire'),
         subscribe: answer('subscribe'),
       },
       notices: {},

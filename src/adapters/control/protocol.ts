@@ -1,6 +1,6 @@
 import type { SystemConfig } from '../../core/config/model.ts';
 import type { EventType, SystemEvent } from '../../core/events.ts';
-import type { StatusDocument } from '../../core/status.ts';
+import type { Phase, StatusDocument } from '../../core/status.ts';
 
 /** What a command and the supervisor say to each other over `run/supervisor.sock`. */
 export const CONTROL_PROTOCOL = 1;
@@ -52,8 +52,12 @@ export type ControlMethods = {
       bootId: string | null;
       configHash: string | null;
       file: string;
+      /** null: nothing has been booted. */
+      phase?: Phase | null;
     };
   };
+  /** Makes room for a supervisor of another version, which the keeper starts; organs are not touched. Answers, then ends. */
+  retire: { params: null; result: null };
   up: { params: UpRequest; result: UpResult };
   /** Answers once everything is gone, or names what is not. The supervisor and the keeper end by themselves afterwards. */
   down: { params: { timeoutMs: number | null; force: boolean }; result: { survivors: readonly Survivor[] } };

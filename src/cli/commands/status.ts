@@ -8,8 +8,10 @@ import { findSupervisor } from '../daemons.ts';
 import { lastKnown } from '../last-known.ts';
 import { locateState } from '../locate.ts';
 import { selectInstances } from '../organs.ts';
+import { persistently } from '../persistently.ts';
 import { renderStatus } from '../render/status.ts';
 import { age } from '../render/text.ts';
+import { sayVersions } from '../versions.ts';
 import { watchStatus } from '../watch-status.ts';
 
 export interface StatusOptions {
@@ -42,8 +44,14 @@ export const command = defineCommand<StatusOptions>({
       return watchStatus(context, folder, connection, (document) => render(context, document, organs, options));
     }
     if (connection) {
-      const document = await connection.request('status', null);
-      connection.close();
+      const asked = await persistently(
+        connection,
+        () => findSupervisor(folder, context.version),
+        (present) => present.request('status', null),
+      );
+      const document = asked.answer;
+      sayVersions(context, asked.connection);
+      asked.connection.close();
       context.stdout.write(render(context, document, organs, options));
       return exitCodeOf(document, options);
     }

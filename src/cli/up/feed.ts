@@ -34,6 +34,11 @@ export class Feed {
     this.ended = this.#follow();
   }
 
+  /** To the supervisor of the moment. */
+  get connection(): Connection {
+    return this.#current;
+  }
+
   /** Hears nothing more, and leaves the system as it is. */
   leave(): void {
     this.#left = true;
@@ -49,6 +54,7 @@ export class Feed {
       if (this.#end === 'down') return this.#end;
       const next = await findSupervisor(this.#folder, this.#context.version);
       if (!next) return this.#end ?? 'lost';
+      if (next.hello.bootId !== this.#bootId) return this.#end ?? 'down'; // stopped, and booted again by someone else
       this.#say(`the supervisor (pid ${pid}) ended; organs run on, and pid ${next.hello.pid} has taken over`);
       this.#current = next;
     }

@@ -11,7 +11,12 @@ import type { Connection } from '../connect.ts';
 import { startSupervisor } from '../daemons.ts';
 import { locateFile } from '../locate.ts';
 import { requireKnown } from '../organs.ts';
+import { persistently } from '../persistently.ts';
 import { indent, list } from '../render/text.ts';
+import { withOwnVersion } from '../versions.ts';
+
+/** To plan the boot of the largest system, and to find a free port for everybody. */
+const UP_TIMEOUT_MS = 60_000;
 
 export interface UpWish {
   /** null: every autostarted organ. */
@@ -51,12 +56,11 @@ export async function beginUp(context: CommandContext, wish: UpWish, exitCodeFro
     if (started.status === 'rejected') throw started.reason;
     const config = await usable(context, loaded.value);
     requireKnown([...(wish.organs ?? []), ...(exitCodeFrom === null ? [] : [exitCodeFrom])], known(config));
-    const connection = started.value;
-    assertSameSystem(connection, config);
-    const { organs, noDeps, fresh } = wish;
-    const result = await connection.request('up', { config, organs, noDeps, fresh }, 60_000);
-    warnOfChanges(context, result);
-    return { folder, connection, config, result };
+    assertSameSystem(started.value, config);
+    const first = await withOwnVersion(context, folder, started.value);
+    const begun = await ask(context, folder, first, config, wish);
+    warnOfChanges(context, begun.result);
+    return { folder, config, ...begun };
   } catch (error) {
     if (started.status === 'fulfilled') {
       started.value.close();
@@ -64,6 +68,36 @@ export async function beginUp(context: CommandContext, wish: UpWish, exitCodeFro
     }
     throw error;
   }
+}
+
+/** A supervisor that dies over it is replaced, and one that is on its way down is followed by another. */
+async function ask(
+  context: CommandContext,
+  folder: StateFolder,
+  first: Connection,
+  config: SystemConfig,
+  { organs, noDeps, fresh }: UpWish,
+): Promise<Pick<Begun, 'connection' | 'result'>> {
+  const asked = await persistently(
+    first,
+    () => startSupervisor(folder, context.version),
+    async (connection) => {
+      const isEnding = connection.hello.phase === 'stopping' || connection.hello.phase === 'stopped';
+      if (isEnding && context.global.progress !== 'quiet') {
+        context.stderr.write(`${config.name} is being stopped; it boots once that is over\n`);
+      }
+      const result = await connection.request('up', { config, organs, noDeps, fresh }, isEnding ? null : UP_TIMEOUT_MS);
+      const { organs: all } = await connection.request('status', null);
+      return { result, up: all.filter(({ desired }) => desired === 'up').map(({ instance }) => instance) };
+    },
+  );
+  const { connection, attempt, answer } = asked;
+  // What an earlier one had begun for this command is this command's all the same.
+  const resumed = attempt > 1 && first.hello.bootId === null;
+  return {
+    connection,
+    result: resumed ? { ...answer.result, booted: true, since: 0, starting: answer.up } : answer.result,
+  };
 }
 
 /** Before anything is started: the supervisor would refuse all the same. */

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { readLatch } from '../../adapters/latch.ts';
 import { EXIT, fail } from '../../core/failures.ts';
+import type { StatusDocument } from '../../core/status.ts';
 import { bringDown } from '../bring-down.ts';
 import type { CommandContext } from '../command.ts';
+import type { Connection } from '../connect.ts';
 import { findSupervisor } from '../daemons.ts';
 import { lastLinesOf } from '../last-lines.ts';
+import { type Asked, persistently } from '../persistently.ts';
 import { renderSummary } from '../render/boot/summary.ts';
 import type { BootPlan, EventView, ViewOutputs } from '../render/boot/view.ts';
 import { chooseProgress, jsonView, plainView, quietView } from '../render/boot/view.ts';
@@ -131,12 +134,22 @@ class UpSession {
   async #awaited(): Promise<Awaited> {
     const { connection, result, config } = this.#begun;
     const { since } = result;
-    const { organs, system } = await connection.request('status', null);
+    const { answer } = await this.#ask(connection);
+    const { organs, system } = answer;
     const whole = result.booted || system.phase === 'booting';
     const starting = organs.filter(({ instance }) => result.starting.includes(instance));
     if (!this.#joins(whole)) return { whole, instances: starting, since };
     const inFile = (organ: string): boolean => config.organs[organ] !== undefined;
     return { whole, instances: organs.filter(({ organ, desired }) => desired === 'up' && inFile(organ)), since };
+  }
+
+  /** The status, from the supervisor of the moment. */
+  #ask(connection: Connection): Promise<Asked<StatusDocument>> {
+    return persistently(
+      connection,
+      () => findSupervisor(this.#begun.folder, this.#context.version),
+      (present) => present.request('status', null),
+    );
   }
 
   /** A boot is under way that somebody else began, and this command has added nothing to it. */
@@ -178,7 +191,7 @@ class UpSession {
     if (outcome.kind === 'ready') {
       const { config, result, connection } = this.#begun;
       if (!quiet) {
-        const document = await connection.request('status', null);
+        const { answer: document } = await this.#ask(connection);
         const { durationMs } = outcome;
         const { heldDown, booted } = result;
         stderr.write(renderSummary({ document, config, durationMs, heldDown, wasRunning: !booted }, stderr));

@@ -1,11 +1,11 @@
 import type { Instant } from '../time.ts';
 import type { Effect } from './effects.ts';
 import type { ExitSeen, SystemInput } from './inputs.ts';
-import type { Instance, Life, State, SystemState } from './state.ts';
+import { type Instance, isAlive, type Life, organOf, type State, type SystemState } from './state.ts';
 
 /**
- * How a supervisor goes on from where another one ended: from what that one wrote down (which may be some milliseconds old)
- * and from what the keeper knows (which is always true).
+ * How a supervisor goes on from where another one ended, or after the keeper was replaced: from what was written down (which may
+ * be some milliseconds old) and from what the keeper knows (which is always true).
  */
 
 /** The latest life of an instance as the keeper knows it. */
@@ -18,6 +18,14 @@ export interface KnownLife {
   readonly signalledReady: boolean;
 }
 
+export interface Facts {
+  readonly lives: ReadonlyMap<string, KnownLife>;
+  /** Organs that a user has stopped: they stay down, whatever was written down of their instances. */
+  readonly heldDown: ReadonlySet<string>;
+  /** Who died: with the supervisor all that was under way is lost, with the keeper only what it was asked for. */
+  readonly lost: 'supervisor' | 'keeper';
+}
+
 export interface Recovered {
   readonly state: SystemState;
   /** What has to be begun again, because it was under way. */
@@ -28,25 +36,34 @@ export interface Recovered {
   readonly adopted: readonly Instance[];
 }
 
-export function recover(system: SystemState, lives: ReadonlyMap<string, KnownLife>, now: Instant): Recovered {
+export function recover(system: SystemState, facts: Facts, now: Instant): Recovered {
   const effects: Effect[] = [];
-  const inputs: SystemInput[] = [];
+  const inputs: SystemInput[] = facts.lost === 'supervisor' ? interrupted(system) : [];
   const adopted: Instance[] = [];
   const instances = new Map<string, Instance>();
   for (const saved of system.instances.values()) {
-    const known = lives.get(saved.name);
-    const life = known ? lifeFrom(known, now) : null;
-    const instance = life && known ? withLife(saved, life, now) : withoutLife(saved, now);
+    const known = facts.lives.get(saved.name);
+    const instance = reconcile(saved, known, facts, now);
     instances.set(instance.name, instance);
     if (known && known.exit === null) adopted.push(instance);
-    effects.push(...resume(instance, now, system));
+    const goesOn = facts.lost === 'keeper' && instance === saved;
+    if (!goesOn || instance.state.tag === 'stopping') effects.push(...resume(instance, now, system));
     if (known?.exit && 'life' in instance.state && !(instance.state.tag === 'stopping' && instance.state.exited)) {
       inputs.push(about(instance, { type: 'exited', generation: known.generation, exit: known.exit }));
     } else if (known?.signalledReady && instance.state.tag === 'starting') {
       inputs.push(about(instance, { type: 'signalledReady', generation: known.generation }));
     }
   }
-  return { state: { ...system, instances }, effects, inputs, adopted };
+  const state = { ...system, instances };
+  if (facts.lost === 'supervisor') effects.push(...resumeBoot(state, now));
+  return { state, effects, inputs, adopted };
+}
+
+/** An instance of which nothing was written down: its supervisor died within moments of the boot's beginning. */
+export function unremembered(system: SystemState, blank: Instance, now: Instant): Instance {
+  return system.boot.wanted.has(blank.organ)
+    ? { ...blank, desired: 'up', reason: null, state: { tag: 'waiting', since: now } }
+    : blank;
 }
 
 const about = (instance: Instance, input: Extract<SystemInput, { type: 'instance' }>['input']): SystemInput => ({
@@ -55,34 +72,55 @@ const about = (instance: Instance, input: Extract<SystemInput, { type: 'instance
   input,
 });
 
-function lifeFrom(known: KnownLife, now: Instant): Life {
-  return {
+/** What was said to the whole system and may not have reached every instance. */
+function interrupted({ boot }: SystemState): SystemInput[] {
+  if (boot.phase === 'emergency') return [{ type: 'emergencyDeadline' }];
+  if (boot.phase !== 'stopping') return [];
+  return [{ type: 'down', reason: 'a new supervisor goes on with it', timeoutMs: boot.stopTimeoutMs }];
+}
+
+function reconcile(saved: Instance, known: KnownLife | undefined, { heldDown }: Facts, now: Instant): Instance {
+  const wanted: Instance = heldDown.has(saved.organ) ? { ...saved, desired: 'down' } : saved;
+  const found = known && known.generation >= saved.generation ? withLife(wanted, known, now) : withoutLife(wanted, now);
+  if (!heldDown.has(saved.organ)) return found;
+  switch (found.state.tag) {
+    case 'starting':
+    case 'ready':
+      return { ...found, desired: 'down', stopWanted: found.stopWanted ?? { next: 'stopped' } };
+    case 'waiting':
+    case 'backoff':
+      return { ...found, desired: 'down', state: { tag: 'stopped' } };
+    case 'stopped':
+    case 'spawning':
+    case 'stopping':
+    case 'completed':
+    case 'failed':
+    case 'stuck':
+      return found;
+  }
+}
+
+/** The keeper knows its latest life, or a later one than was written down. */
+function withLife(saved: Instance, known: KnownLife, now: Instant): Instance {
+  const { state } = saved;
+  const life: Life = {
     generation: known.generation,
     pid: known.pid,
     since: { wall: known.startedAt, mono: now.mono - Math.max(0, now.wall - known.startedAt) },
   };
-}
-
-/** The keeper knows a life of it. */
-function withLife(saved: Instance, life: Life, now: Instant): Instance {
-  if (life.generation < saved.generation) return withoutLife(saved, now);
-  const { state } = saved;
-  if (life.generation === saved.generation) {
-    if ('life' in state) return saved;
-    if (state.tag === 'spawning') {
-      if (state.stop) return { ...saved, state: starting(life), stopWanted: state.stop };
-      return { ...saved, state: starting(life) };
-    }
-    return saved; // its end was worked off already
-  }
-  // It was spawned after the last word was written down.
-  return {
+  const begun: Instance = {
     ...saved,
     generation: life.generation,
-    desired: 'up',
     startBegan: saved.startBegan ?? life.since,
     state: starting(life),
   };
+  // It was spawned after the last word was written down, so somebody wanted it up.
+  if (known.generation > saved.generation) return { ...begun, startBegan: life.since, desired: 'up', stopWanted: null };
+  if ('life' in state) return saved;
+  if (state.tag === 'spawning') return { ...begun, stopWanted: state.stop };
+  if (known.exit !== null) return saved; // its end was worked off already
+  // The answer to its spawn was lost with a keeper, and it was thought not to have come to be.
+  return { ...begun, stopWanted: saved.desired === 'down' ? { next: 'stopped' } : null };
 }
 
 const starting = (life: Life): State => ({ tag: 'starting', life, stage: 'probing', seen: null });
@@ -91,6 +129,9 @@ const starting = (life: Life): State => ({ tag: 'starting', life, stage: 'probin
 function withoutLife(saved: Instance, now: Instant): Instance {
   switch (saved.state.tag) {
     case 'spawning':
+      return saved.desired === 'up'
+        ? { ...saved, state: { tag: 'waiting', since: now }, stopWanted: null }
+        : { ...saved, state: { tag: 'stopped' }, stopWanted: null };
     case 'starting':
     case 'ready':
     case 'stopping':
@@ -112,11 +153,18 @@ function withoutLife(saved: Instance, now: Instant): Instance {
   }
 }
 
+/** What is overdue gets this long all the same: an organ may have become ready while nobody looked. */
+const GRACE_MS = 2000;
+
+const remaining = (limitMs: number, since: Instant | null, now: Instant): number =>
+  Math.max(GRACE_MS, limitMs - (now.mono - (since ?? now).mono));
+
 /** What was under way for an instance, begun again. */
 function resume(instance: Instance, now: Instant, system: SystemState): Effect[] {
   const { name, generation, state } = instance;
   switch (state.tag) {
-    case 'starting':
+    case 'starting': {
+      const { startTimeoutMs } = organOf(system, instance).health;
       return [
         { type: state.stage === 'verifying' ? 'verify' : 'awaitReady', instance: name, generation },
         {
@@ -124,9 +172,10 @@ function resume(instance: Instance, now: Instant, system: SystemState): Effect[]
           instance: name,
           generation,
           timer: 'start-timeout',
-          delayMs: system.config.organs[instance.organ]!.health.startTimeoutMs,
+          delayMs: remaining(startTimeoutMs, instance.startBegan, now),
         },
       ];
+    }
     case 'ready':
       return [{ type: 'monitor', instance: name, generation }];
     case 'stopping':
@@ -145,6 +194,29 @@ function resume(instance: Instance, now: Instant, system: SystemState): Effect[]
     case 'completed':
     case 'failed':
     case 'stuck':
+      return [];
+  }
+}
+
+function resumeBoot(system: SystemState, now: Instant): Effect[] {
+  const { boot, config } = system;
+  switch (boot.phase) {
+    case 'booting': {
+      const deadline: Effect = {
+        type: 'bootDeadline',
+        delayMs: remaining(config.boot.timeoutMs, boot.bootingSince, now),
+      };
+      // The checks are the last step, begun and not answered.
+      const checking = boot.step > config.boot.steps.length && boot.checksPassed === null;
+      return checking ? [deadline, { type: 'runChecks' }] : [deadline];
+    }
+    case 'stopped':
+    case 'halted':
+      return [...system.instances.values()].some(isAlive) ? [] : [{ type: 'halt' }];
+    case 'ready':
+    case 'boot-failed':
+    case 'stopping':
+    case 'emergency':
       return [];
   }
 }
