@@ -17,7 +17,7 @@ export interface World {
   readonly random: () => number;
   /** Carries one effect out. What it leads to comes back through `dispatch`, now or later. */
   readonly perform: (effect: Effect, state: SystemState) => void;
-  /** The boot has got further: keep that before anything is done about it, or a next supervisor would not know. */
+  /** The boot has got further, or something else is run: keep that before anything is done about it, or a next supervisor would not know. */
   readonly commit: (state: SystemState) => void;
   /** After a batch of inputs: what was before it, what is now. */
   readonly changed: (before: SystemState, now: SystemState) => void;
@@ -52,10 +52,10 @@ export class Supervisor {
     try {
       for (let input = this.#queue.shift(); input; input = this.#queue.shift()) {
         const { state, effects } = step(this.#state, { input, at: this.#world.now(), random: this.#world.random() });
-        const { boot } = this.#state;
+        const { boot, config } = this.#state;
         this.#state = state;
         this.#perform(effects.filter(isTold), state);
-        if (state.boot !== boot) this.#world.commit(state);
+        if (state.boot !== boot || state.config !== config) this.#world.commit(state);
         failpoint('supervisor:before-effects');
         this.#perform(
           effects.filter((effect) => !isTold(effect)),

@@ -73,8 +73,8 @@ export class Wiring {
   readonly #halted = Promise.withResolvers<void>();
   readonly #keeper: KeeperBond;
   readonly #over = new Over();
-  /** The boot whose document is written. */
-  #documented: string | null = null;
+  /** What the boot document says is run. */
+  #documented: SystemConfig | null = null;
   #supervisor: Supervisor | null = null;
   #control: ControlServer | null = null;
   #ending = false;
@@ -231,7 +231,7 @@ export class Wiring {
   async #takeOver(document: BootDocument): Promise<void> {
     const { config } = document;
     const boot = recallBoot(this.#store, document.boot.bootId) ?? restoreBoot(document.boot);
-    this.#documented = boot.bootId;
+    this.#documented = config;
     this.#tokens.secret = document.secret;
     this.#history.restore(this.#store.events().filter((event) => event.bootId === boot.bootId));
     this.#endpoints.restore(config, document.ports);
@@ -338,7 +338,7 @@ export class Wiring {
 
   /** Before anything is done about it: a next supervisor must know what this one has decided. */
   #commit(state: SystemState): void {
-    if (this.#documented !== state.boot.bootId) this.#writeDocument(state);
+    if (this.#documented !== state.config) this.#writeDocument(state);
     failpoint('supervisor:document-written');
     rememberBoot(this.#store, state.boot);
     failpoint('supervisor:boot-committed');
@@ -374,7 +374,7 @@ export class Wiring {
         ports: this.#endpoints.toRemember(),
         registryPort: this.#registry.port,
       });
-      this.#documented = boot.bootId;
+      this.#documented = config;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.#warn(`${this.#folder.bootDocument} cannot be written, so no other supervisor could take over: ${why}`);
