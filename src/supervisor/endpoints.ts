@@ -41,6 +41,14 @@ export class Endpoints {
     }
   }
 
+  /** Another declaration of its ports is to count from now on. */
+  release(organ: OrganConfig): void {
+    for (const instance of instanceNames(organ)) {
+      for (const port of Object.values(this.portsOf(instance))) this.#taken.delete(port);
+      this.#ports.delete(instance);
+    }
+  }
+
   /** Gives every instance of a configuration its ports; those that it has already stay. */
   async assign(config: SystemConfig, remembered: Remembered): Promise<void> {
     const organs = Object.values(config.organs).filter((organ) => organ.ports.length > 0);

@@ -1,4 +1,12 @@
-import type { ActResult, ControlMethods, Survivor, UpRequest, UpResult } from '../adapters/control/protocol.ts';
+import type {
+  ActResult,
+  ControlMethods,
+  OneOff,
+  ReloadResult,
+  Survivor,
+  UpRequest,
+  UpResult,
+} from '../adapters/control/protocol.ts';
 import type { Latch } from '../adapters/latch.ts';
 import type { Store } from '../adapters/sqlite/store.ts';
 import type { SystemConfig } from '../core/config/model.ts';
@@ -8,8 +16,14 @@ import { waitingReason } from '../core/machine/boot.ts';
 import { publicState } from '../core/machine/describe.ts';
 import { isHopeless } from '../core/machine/relations.ts';
 import { type Instance, instanceNames, isAlive, type SystemState } from '../core/machine/state.ts';
+import { isEmptyPlan, type Plan, planOf } from '../core/plan.ts';
 import type { History } from './history.ts';
+import { oneOff, type Surroundings } from './launch.ts';
 import type { Supervisor } from './supervisor.ts';
+import { awaitGoal } from './waiting.ts';
+
+/** More than any machine of today has work for; a slip of the finger is not obeyed. */
+const MOST_REPLICAS = 1000;
 
 /** What commands may ask of a running supervisor: the verbs behind `up`, `down`, `start`, `stop`, `restart`. */
 
@@ -17,7 +31,12 @@ export interface Operations {
   up(request: UpRequest): Promise<UpResult>;
   down(request: ControlMethods['down']['params']): Promise<ControlMethods['down']['result']>;
   act(request: ControlMethods['act']['params']): Promise<ActResult>;
+  plan(request: ControlMethods['plan']['params']): Plan;
+  reload(request: ControlMethods['reload']['params']): Promise<ReloadResult>;
+  scale(request: ControlMethods['scale']['params']): Promise<ReloadResult>;
   emergency(request: ControlMethods['emergency']['params']): Promise<ControlMethods['emergency']['result']>;
+  wait(request: ControlMethods['wait']['params']): Promise<ControlMethods['wait']['result']>;
+  oneOff(request: ControlMethods['oneOff']['params']): OneOff;
 }
 
 export interface OperationsMeans {
@@ -25,11 +44,14 @@ export interface OperationsMeans {
   readonly running: () => Supervisor | null;
   /** Makes the system of a configuration, not booted yet. */
   readonly create: (config: SystemConfig) => Promise<Supervisor>;
+  /** Gives the instances of another configuration what they need before they can start. */
+  readonly prepare: (config: SystemConfig) => Promise<void>;
   readonly history: History;
   readonly store: Store;
   /** Resolves when the books are closed and nothing but this process is left. */
   readonly halted: Promise<void>;
   readonly latch: () => Latch | null;
+  readonly surroundings: (system: SystemState) => Surroundings;
 }
 
 export function operations(means: OperationsMeans): Operations {
@@ -52,6 +74,26 @@ export function operations(means: OperationsMeans): Operations {
 
   const mustRun = (): Supervisor => means.running() ?? fail('not-running', 'nothing is running', 'azora up');
 
+  const heldDownIn = (config: SystemConfig): string[] =>
+    [...store.desired()].flatMap(([organ, desired]) => (desired === 'down' && config.organs[organ] ? [organ] : []));
+
+  const takeOn = async (supervisor: Supervisor, config: SystemConfig): Promise<ReloadResult> => {
+    const before = supervisor.state;
+    if (before.boot.phase === 'stopping' || before.boot.phase === 'emergency') {
+      fail('owned-by-another', `${before.config.name} is stopping at the moment`, 'azora up');
+    }
+    const plan = planOf(before.config, config);
+    await means.prepare(config);
+    const since = history.lastId;
+    supervisor.dispatch({ type: 'reload', config, heldDown: heldDownIn(config) });
+    const starting = [...supervisor.state.instances.values()]
+      .filter(
+        (instance) => instance !== before.instances.get(instance.name) && (isPending(instance) || isAgain(instance)),
+      )
+      .map((instance) => instance.name);
+    return { plan, starting, since };
+  };
+
   return {
     async up(request) {
       let supervisor = means.running();
@@ -66,25 +108,32 @@ export function operations(means: OperationsMeans): Operations {
       const booted = supervisor === null && creating === null;
       creating ??= supervisor ? null : means.create(request.config);
       supervisor ??= await creating!.finally(() => (creating = null));
-      const { config, boot } = supervisor.state;
+      const { boot } = supervisor.state;
       if (!booted && (boot.phase === 'stopping' || boot.phase === 'stopped')) await endOf(supervisor);
+      const since = history.lastId;
+      const before = supervisor.state;
+      // The whole of the file, or only the organs that were named: then the others stay as they run.
+      const whole = request.organs === null;
+      const plan = booted || !whole ? null : planOf(before.config, request.config);
+      if (plan && !isEmptyPlan(plan)) await takeOn(supervisor, request.config);
+      const { config } = supervisor.state;
       const named = request.organs ?? [];
       for (const organ of named) mustKnow(supervisor.state, organ);
       for (const organ of request.fresh ? store.desired().keys() : named) store.setDesired(organ, null);
-      const heldDown = [...store.desired()]
-        .filter(([organ, desired]) => desired === 'down' && config.organs[organ] && !named.includes(organ))
-        .map(([organ]) => organ);
-      const since = history.lastId;
-      const before = supervisor.state;
+      const heldDown = heldDownIn(config).filter((organ) => !named.includes(organ));
       supervisor.dispatch({ type: 'up', config, organs: request.organs, noDeps: request.noDeps, heldDown });
       return {
         bootId: boot.bootId,
         booted,
         starting: [...supervisor.state.instances.values()]
-          .filter((instance) => isPending(instance) && (booted || !isPending(before.instances.get(instance.name)!)))
+          .filter((instance) => {
+            const was = before.instances.get(instance.name);
+            return (isPending(instance) && (booted || !was || !isPending(was))) || isAgain(instance);
+          })
           .map((instance) => instance.name),
         heldDown,
-        changed: booted ? [] : changedOrgans(config, request.config),
+        plan,
+        changed: booted || whole ? [] : planOf(config, request.config).organs.map((row) => row.organ),
         since,
       };
     },
@@ -110,6 +159,31 @@ export function operations(means: OperationsMeans): Operations {
       return { survivors, report: means.latch()?.report ?? null };
     },
 
+    wait(request) {
+      const supervisor = mustRun();
+      const names = request.organs.flatMap((organ) => mustKnow(supervisor.state, organ));
+      return awaitGoal(supervisor, names, request);
+    },
+
+    oneOff({ organ: name }) {
+      const { state } = mustRun();
+      mustKnow(state, name);
+      const organ = state.config.organs[state.instances.get(name)?.organ ?? name]!;
+      return oneOff(state.config, organ, means.surroundings(state));
+    },
+
+    plan: ({ config }) => planOf(mustRun().state.config, config),
+
+    reload: ({ config }) => takeOn(mustRun(), config),
+
+    scale({ organs }) {
+      const supervisor = mustRun();
+      const { config } = supervisor.state;
+      for (const [name, replicas] of Object.entries(organs)) mustScale(config, name, replicas);
+      const scaled = Object.entries(organs).map(([name, replicas]) => [name, { ...config.organs[name]!, replicas }]);
+      return takeOn(supervisor, { ...config, organs: { ...config.organs, ...Object.fromEntries(scaled) } });
+    },
+
     async act({ verb, organs, timeoutMs }) {
       const supervisor = mustRun();
       const before = supervisor.state;
@@ -119,20 +193,15 @@ export function operations(means: OperationsMeans): Operations {
         // Of one replica among several nothing is kept: the next boot starts all of them.
         if (before.config.organs[organ]) store.setDesired(organ, verb === 'stop' ? 'down' : null);
       }
-      supervisor.dispatch({ type: 'act', verb, instances: names });
-      const there = (state: SystemState): boolean =>
-        names.every((name) => hasGotThere(state, state.instances.get(name)!, verb, before.instances.get(name)!));
-      if (!(await supervisor.until(there, timeoutMs))) {
-        const late = names.filter(
-          (name) =>
-            !hasGotThere(supervisor.state, supervisor.state.instances.get(name)!, verb, before.instances.get(name)!),
-        );
-        fail(
-          'timed-out',
-          `${verb}: ${late.map((name) => describe(supervisor.state, name)).join('; ')}`,
-          `azora status ${late.join(' ')}`,
-        );
-      }
+      supervisor.dispatch({ type: 'act', verb, instances: names, stopTimeoutMs: timeoutMs });
+      await supervisor.until(
+        (state) =>
+          names.every((name) => {
+            const instance = state.instances.get(name);
+            return !instance || hasGotThere(state, instance, verb, before.instances.get(name)!);
+          }),
+        null,
+      );
       const { state } = supervisor;
       return {
         instances: names.map((name) => {
@@ -172,6 +241,34 @@ function mustKnow(state: SystemState, name: string): string[] {
 const isPending = ({ state }: Instance): boolean =>
   state.tag === 'waiting' || state.tag === 'spawning' || state.tag === 'starting';
 
+const isAgain = ({ state, stopWanted }: Instance): boolean =>
+  stopWanted?.next === 'again' || (state.tag === 'stopping' && state.after.next === 'again');
+
+function mustScale(config: SystemConfig, name: string, replicas: number): void {
+  const organ =
+    config.organs[name] ??
+    fail(
+      'unknown-organ',
+      `unknown organ ${name}`,
+      didYouMean(name, Object.keys(config.organs)) ?? 'azora status shows them',
+    );
+  const fixed = organ.ports.find(({ port }) => port !== 'auto');
+  if (!Number.isInteger(replicas) || replicas < 1 || replicas > MOST_REPLICAS) {
+    fail(
+      'usage',
+      `${name} cannot have ${replicas} instances: 1 to ${MOST_REPLICAS}`,
+      `To have none: azora stop ${name}`,
+    );
+  }
+  if (fixed && replicas > 1) {
+    fail(
+      'usage',
+      `${name} has the fixed port ${fixed.port}, which only one instance can have`,
+      `ports: { ${fixed.name}: auto }`,
+    );
+  }
+}
+
 /** Nothing runs, or nothing but what could not be killed. */
 function isDown(state: SystemState): boolean {
   if (state.boot.phase === 'stopped' || state.boot.phase === 'halted') return true;
@@ -210,25 +307,4 @@ function survivorsIn(state: SystemState, of: (instance: Instance) => boolean): S
       ? [{ instance: instance.name, processes: instance.state.processes }]
       : [],
   );
-}
-
-/** Organs of which the file says something else than what runs. */
-function changedOrgans(running: SystemConfig, wanted: SystemConfig): string[] {
-  if (running.configHash === wanted.configHash) return [];
-  const names = new Set([...Object.keys(running.organs), ...Object.keys(wanted.organs)]);
-  return [...names].filter(
-    (name) => JSON.stringify(withoutPlace(running, name)) !== JSON.stringify(withoutPlace(wanted, name)),
-  );
-}
-
-/** The environment of the terminal that `up` was typed in is not a change of the file. */
-function withoutPlace(config: SystemConfig, name: string): unknown {
-  const organ = config.organs[name];
-  return organ && { ...organ, source: null, env: null };
-}
-
-function describe(state: SystemState, name: string): string {
-  const instance = state.instances.get(name)!;
-  const reason = waitingReason(state, instance) ?? instance.reason;
-  return `${name} is ${publicState(instance.state.tag)}${reason ? ` (${reason})` : ''}`;
 }

@@ -4,14 +4,24 @@ import type { Boot, Instance, SystemState } from '../core/machine/state.ts';
 import { instanceStatus, type Surroundings } from '../core/status-view.ts';
 import { timestamp } from '../core/time.ts';
 import { restoreBoot, type SavedBoot, saveBoot } from './boot-document.ts';
+import type { Redaction } from './redaction.ts';
 
 /** Writes down what changed from one state of the system to the next. */
 
 const MEMORY = 'instance:';
 const BOOT = 'boot';
 
-export function recordChanges(store: Store, before: SystemState | null, now: SystemState, around: Surroundings): void {
+export function recordChanges(
+  store: Store,
+  before: SystemState | null,
+  now: SystemState,
+  around: Surroundings,
+  redaction: Redaction,
+): void {
   const changed = [...now.instances.values()].filter((instance) => before?.instances.get(instance.name) !== instance);
+  const dropped = before ? [...before.instances.keys()].filter((name) => !now.instances.has(name)) : [];
+  for (const name of dropped) store.removeInstance(name);
+  forgetInstances(store, dropped);
   if (changed.length === 0) return;
   store.saveInstances(changed.map((instance) => instanceStatus(now, instance, around)));
   const checked = changed.filter(
@@ -26,7 +36,7 @@ export function recordChanges(store: Store, before: SystemState | null, now: Sys
         health: verdict.level,
         checkedAt: timestamp(health.checkedAt!),
         latencyMs: health.latencyMs,
-        message: verdict.reason,
+        message: verdict.reason === null ? null : redaction.text(verdict.reason),
       })),
     );
     store.recordMetrics(
@@ -42,7 +52,8 @@ export function recordChanges(store: Store, before: SystemState | null, now: Sys
   }
   // What a next supervisor needs to go on from here.
   for (const instance of changed) {
-    store.remember(MEMORY + instance.name, { bootId: now.boot.bootId, instance } as unknown as Json);
+    const saved = { bootId: now.boot.bootId, instance: redaction.sentences(instance) };
+    store.remember(MEMORY + instance.name, saved as unknown as Json);
   }
 }
 

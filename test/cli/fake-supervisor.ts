@@ -40,7 +40,15 @@ export class FakeSupervisor implements AsyncDisposable {
     this.home = home;
     this.folder = stateFolder(join(home, '.azora'));
     this.document = document;
-    const up: UpResult = { bootId: BOOT_ID, booted: true, starting: [], heldDown: [], changed: [], since: 0 };
+    const up: UpResult = {
+      bootId: BOOT_ID,
+      booted: true,
+      starting: [],
+      heldDown: [],
+      plan: null,
+      changed: [],
+      since: 0,
+    };
     this.answers = {
       hello: () => ({
         protocol: CONTROL_PROTOCOL,
@@ -57,7 +65,12 @@ export class FakeSupervisor implements AsyncDisposable {
         return { survivors: [] };
       },
       act: () => ({ instances: [], survivors: [] }),
+      plan: () => EMPTY_PLAN,
+      reload: () => ({ plan: EMPTY_PLAN, starting: [], since: 0 }),
+      scale: () => ({ plan: EMPTY_PLAN, starting: [], since: 0 }),
       emergency: () => ({ survivors: [], report: null }),
+      wait: () => ({ outcomes: [], timedOut: false }),
+      oneOff: () => ({ argv: ['true'], cwd: home, env: {} }),
       retire: () => null,
       subscribe: () => ({ lastId: this.#events.length }),
       ...answers,
@@ -111,7 +124,12 @@ export class FakeSupervisor implements AsyncDisposable {
         down: answer('down'),
         status: answer('status'),
         act: answer('act'),
+        plan: answer('plan'),
+        reload: answer('reload'),
+        scale: answer('scale'),
         emergency: answer('emergency'),
+        wait: answer('wait'),
+        oneOff: answer('oneOff'),
         retire: answer('retire'),
         subscribe: answer('subscribe'),
       },
@@ -130,6 +148,8 @@ export class FakeSupervisor implements AsyncDisposable {
     for (const event of this.#events.filter(({ id }) => id > since)) peer.notify('event', event);
   }
 }
+
+const EMPTY_PLAN = { organs: [], system: [], unchanged: 0 };
 
 const EXAMPLE = 'version: 1\nname: example\norgans:\n  mint: { command: sleep 99 }\n  aegis: { command: sleep 99 }\n';
 

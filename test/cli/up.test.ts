@@ -10,6 +10,7 @@ const UP: UpResult = {
   booted: true,
   starting: ['mint', 'aegis'],
   heldDown: [],
+  plan: null,
   changed: [],
   since: 0,
 };

@@ -1,5 +1,7 @@
 import type { SystemConfig } from '../../core/config/model.ts';
 import type { EventType, SystemEvent } from '../../core/events.ts';
+import type { Goal, Outcome } from '../../core/goal.ts';
+import type { Plan } from '../../core/plan.ts';
 import type { Phase, StatusDocument } from '../../core/status.ts';
 
 /** What a command and the supervisor say to each other over `run/supervisor.sock`. */
@@ -23,7 +25,9 @@ export interface UpResult {
   readonly starting: readonly string[];
   /** Organs that stay down because a user stopped them before. */
   readonly heldDown: readonly string[];
-  /** Organs whose configuration differs from the one that runs (applied by a reload, not by this request). */
+  /** What differed from the running configuration and was taken on with this request; null when it named organs. */
+  readonly plan: Plan | null;
+  /** Organs whose configuration differs from the one that runs, and was not taken on because the request named organs. */
   readonly changed: readonly string[];
   /** The events of this request begin after this id. */
   readonly since: number;
@@ -39,6 +43,22 @@ export interface Survivor {
 export interface ActResult {
   readonly instances: readonly { readonly instance: string; readonly state: string; readonly reason: string | null }[];
   readonly survivors: readonly Survivor[];
+}
+
+/** A command in an organ's place: in its folder, with its environment but for the token and the mark of a life of its own. */
+export interface OneOff {
+  /** The organ's own command. */
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface ReloadResult {
+  readonly plan: Plan;
+  /** Instances that begin or begin anew because of it. */
+  readonly starting: readonly string[];
+  /** The events of this request begin after this id. */
+  readonly since: number;
 }
 
 /** What the supervisor answers. */
@@ -61,6 +81,12 @@ export type ControlMethods = {
   up: { params: UpRequest; result: UpResult };
   /** Answers once everything is gone, or names what is not. The supervisor and the keeper end by themselves afterwards. */
   down: { params: { timeoutMs: number | null; force: boolean }; result: { survivors: readonly Survivor[] } };
+  /** What a reload of this configuration would do. */
+  plan: { params: { config: SystemConfig }; result: Plan };
+  /** Takes the configuration on; only what differs is touched. Answers once that has begun; events tell how it goes on. */
+  reload: { params: { config: SystemConfig }; result: ReloadResult };
+  /** Other numbers of instances, until the next reload of the file. */
+  scale: { params: { organs: Readonly<Record<string, number>> }; result: ReloadResult };
   /** Everything down within the file's deadline, and latched. Answers once all is gone; `report` is the post-mortem's path. */
   emergency: { params: { reason: string }; result: { survivors: readonly Survivor[]; report: string | null } };
   status: { params: null; result: StatusDocument };
@@ -69,9 +95,24 @@ export type ControlMethods = {
    * dependents that need it are stopped first on `stop`, as `dependents` says.
    */
   act: {
-    params: { verb: 'start' | 'stop' | 'restart'; organs: readonly string[]; timeoutMs: number | null };
+    params: {
+      verb: 'start' | 'stop' | 'restart';
+      organs: readonly string[];
+      /** How long each may take to stop before it is killed; null: its own. */
+      timeoutMs: number | null;
+    };
     result: ActResult;
   };
+  /**
+   * Answers when every instance of these organs (none named: of those that this boot is to start) has got there, when one
+   * never will, or after `timeoutMs`. `goal` null: a service is to be ready, a task to be completed.
+   */
+  wait: {
+    params: { organs: readonly string[]; goal: Goal | null; timeoutMs: number | null };
+    result: { outcomes: readonly Outcome[]; timedOut: boolean };
+  };
+  /** What a one-off in an organ's place is started with. It holds secrets: it goes to whoever asked and nowhere else. */
+  oneOff: { params: { organ: string }; result: OneOff };
   /** From now on this connection hears `event`; those after `since` (an id) first, as far as they are kept. */
   subscribe: { params: { since: number | null; types: readonly EventType[] | null }; result: { lastId: number } };
 };

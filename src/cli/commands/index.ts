@@ -24,25 +24,19 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('start', 'start organs and what they need', () => import('./start.ts')),
   entry('stop', 'stop organs, and keep them down', () => import('./stop.ts')),
   entry('restart', 'stop organs and start them again', () => import('./restart.ts')),
+  entry('wait', 'wait until organs are ready, or a task is done', () => import('./wait.ts')),
+  entry('run', 'run a command in the place of an organ', () => import('./run.ts')),
   entry('why', 'explain why an organ is as it is, down to the root', () => import('./why.ts')),
   entry('events', 'show what has happened', () => import('./events.ts')),
   entry('check', 'run the comprehensive checks now', () => import('./check.ts')),
   entry('graph', 'show who depends on whom', () => import('./graph.ts')),
   entry('query', 'ask the history in SQL', () => import('./query.ts')),
+  entry('reload', 'read azora.yaml again and take on what changed', () => import('./reload.ts')),
+  entry('plan', 'show what a reload would do', () => import('./plan.ts')),
+  entry('scale', 'change how many instances an organ has', () => import('./scale.ts')),
   entry('emergency', 'shut everything down and latch it', () => import('./emergency.ts')),
   entry('config', 'show or check the resolved configuration', () => import('./config.ts')),
 ];
 
 /** Commands of the contract that a later version brings: typing one says so. */
-export const LATER: readonly string[] = [
-  'reload',
-  'plan',
-  'scale',
-  'wait',
-  'run',
-  'top',
-  'init',
-  'doctor',
-  'export',
-  'completion',
-];
+export const LATER: readonly string[] = ['top', 'init', 'doctor', 'export', 'completion'];

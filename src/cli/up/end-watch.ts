@@ -1,6 +1,6 @@
-import { constants } from 'node:os';
 import type { SystemEvent } from '../../core/events.ts';
 import { EXIT } from '../../core/failures.ts';
+import { exitCodeOf } from '../exit-code.ts';
 import { asNumber, asText } from '../render/text.ts';
 
 export interface EndRules {
@@ -32,7 +32,7 @@ export class EndWatch {
   event({ type, organ, instance, data }: SystemEvent): void {
     const name = instance ?? organ ?? '';
     const isChosen = organ !== null && organ === this.#rules.exitCodeFrom;
-    if (isChosen && type === 'organ-exited') this.#exit = exitCode(asNumber(data.code), asText(data.signal));
+    if (isChosen && type === 'organ-exited') this.#exit = exitCodeOf(asNumber(data.code), asText(data.signal));
     if (isChosen && (type === 'organ-completed' || type === 'organ-stopped')) {
       this.#settle({ why: `${name} has ended (--exit-code-from)`, code: this.#exit });
     }
@@ -43,8 +43,4 @@ export class EndWatch {
         this.#settle({ why: `${name} has failed (--abort-on-failure)`, code: EXIT.failed });
     }
   }
-}
-
-function exitCode(code: number | null, signal: string | null): number {
-  return code ?? (signal === null ? EXIT.failed : 128 + (constants.signals[signal as NodeJS.Signals] ?? 0));
 }

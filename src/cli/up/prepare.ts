@@ -6,11 +6,13 @@ import { clearLatch, readLatch } from '../../adapters/latch.ts';
 import { createStateFolder, type StateFolder, stateFolder, stateRootOf } from '../../adapters/state-folder.ts';
 import type { SystemConfig } from '../../core/config/model.ts';
 import { fail } from '../../core/failures.ts';
+import { isEmptyPlan } from '../../core/plan.ts';
 import type { CommandContext } from '../command.ts';
 import type { Connection } from '../connect.ts';
 import { startSupervisor } from '../daemons.ts';
 import { locateFile } from '../locate.ts';
 import { requireKnown } from '../organs.ts';
+import { renderPlan } from '../render/plan.ts';
 import { persistently } from '../persistently.ts';
 import { indent, list } from '../render/text.ts';
 import { withOwnVersion } from '../versions.ts';
@@ -154,11 +156,13 @@ function assertSameSystem({ hello }: Connection, config: SystemConfig): void {
   );
 }
 
-function warnOfChanges({ stderr, global }: CommandContext, { changed }: UpResult): void {
-  if (changed.length === 0 || global.progress === 'quiet') return;
+function warnOfChanges({ stderr, global }: CommandContext, { changed, plan }: UpResult): void {
+  if (global.progress === 'quiet') return;
+  if (plan && !isEmptyPlan(plan)) stderr.write(`${renderPlan(plan, stderr)}\n`);
+  if (changed.length === 0) return;
   const verb = changed.length === 1 ? 'has' : 'have';
   stderr.write(
     `${stderr.style.yellow('azora:')} ${list(changed)} ${verb} changed in the file since the system was started, and run as before\n` +
-      '  A reload will apply that; until this version has one: azora down   then   azora up\n',
+      '  To apply that: azora reload (azora plan shows what it would do)\n',
   );
 }

@@ -2,6 +2,7 @@ import { followLogs } from '../../adapters/logs/follow.ts';
 import type { StateFolder } from '../../adapters/state-folder.ts';
 import type { CommandContext } from '../command.ts';
 import { LogLineRenderer } from '../render/log-lines.ts';
+import { maskOfRunning } from '../secrets.ts';
 
 export interface LogStream {
   /** Stops following; resolves when what was there by then is written. */
@@ -19,6 +20,7 @@ export function streamLogs(
   const renderer = new LogLineRenderer({ style: stdout.style, prefix: true, timestamps: false }, instances);
   const done = followLogs({
     folder: folder.logs,
+    mask: maskOfRunning(folder) ?? undefined,
     organs: () => null,
     from,
     signal: stop.signal,

@@ -43,7 +43,7 @@ export function endLife(instance: Instance, next: AfterStop, context: Context): 
       type: 'stopTree',
       instance: instance.name,
       generation: state.life.generation,
-      timeoutMs: context.stopTimeoutMs,
+      timeoutMs: instance.stopTimeoutMs ?? context.stopTimeoutMs,
     },
   );
 }

@@ -52,7 +52,12 @@ export type SystemInput =
       readonly heldDown: readonly string[];
     }
   | { readonly type: 'down'; readonly reason: string /** null: each organ's own */; readonly timeoutMs: number | null }
-  | { readonly type: 'act'; readonly verb: 'start' | 'stop' | 'restart'; readonly instances: readonly string[] }
+  | {
+      readonly type: 'act';
+      readonly verb: 'start' | 'stop' | 'restart';
+      readonly instances: readonly string[] /** instead of each organ's own */;
+      readonly stopTimeoutMs?: number | null;
+    }
   /** Another configuration for the running system; only what differs is touched. */
   | { readonly type: 'reload'; readonly config: SystemConfig; readonly heldDown: readonly string[] }
   /** What cannot wait any longer: SIGKILL to every tree, no order. */

@@ -24,6 +24,7 @@ export function begin(instance: Instance, context: Context): Turn {
       startBegan: context.at,
       reason: null,
       stopWanted: null,
+      stopTimeoutMs: null,
     },
     emit(instance, 'organ-starting', `${instance.name} is starting${attempt > 1 ? `, attempt ${attempt}` : ''}`, {
       generation,

@@ -88,6 +88,8 @@ export interface Instance {
   readonly startBegan: Instant | null;
   /** An end that waits for the instances that depend on this one to be gone first. */
   readonly stopWanted: AfterStop | null;
+  /** How long this stop may take, where whoever asked said so. */
+  readonly stopTimeoutMs: number | null;
   /** Some life of it was ready in this boot. */
   readonly wasReady: boolean;
   /** How often in a row the machine had no room for one more process. */

@@ -55,6 +55,12 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
       draft.each((instance, context) => force(instance, 'azora down --force', context));
       break;
     case 'act':
+      for (const name of input.verb === 'start' ? [] : input.instances) {
+        const stopTimeoutMs = input.stopTimeoutMs ?? null;
+        draft.turn(name, (instance) =>
+          instance.stopTimeoutMs === stopTimeoutMs ? keep(instance) : keep({ ...instance, stopTimeoutMs }),
+        );
+      }
       act(draft, input.verb, input.instances);
       break;
     case 'checked':
@@ -152,6 +158,7 @@ export function newInstance(organ: string, name: string, replica: number): Insta
     lastExit: null,
     startBegan: null,
     stopWanted: null,
+    stopTimeoutMs: null,
     wasReady: false,
     spawnRetries: 0,
   };
