@@ -109,7 +109,12 @@ export function withRestarting(system: SystemState, names: Iterable<string>): Se
 export function instancesOf(system: SystemState, organ: string): Instance[] {
   const config = system.config.organs[organ];
   if (!config) return [];
-  return instanceNames(config).flatMap((name) => system.instances.get(name) ?? []);
+  const found: Instance[] = [];
+  for (const name of instanceNames(config)) {
+    const instance = system.instances.get(name);
+    if (instance) found.push(instance);
+  }
+  return found;
 }
 
 /** What of a dependency keeps an instance waiting, for its event and its reason. */
@@ -126,10 +131,21 @@ export function obstacles(system: SystemState, instance: Instance): Obstacle[] {
   return system.config.organs[instance.organ]!.dependsOn.flatMap((dependency) => obstacle(system, dependency) ?? []);
 }
 
+/** Whether `obstacles` would find none; asked of every waiting instance after every input, so it looks no further than it must. */
+export function conditionsHold(system: SystemState, instance: Instance): boolean {
+  return system.config.organs[instance.organ]!.dependsOn.every((dependency) => {
+    const unmet = unmetBy(system, dependency);
+    return unmet.length === 0 || (!dependency.required && unmet.some((needed) => isHopeless(system, needed)));
+  });
+}
+
+function unmetBy(system: SystemState, { organ, condition }: Dependency): Instance[] {
+  if (system.boot.noDeps && !system.boot.wanted.has(organ)) return [];
+  return instancesOf(system, organ).filter((instance) => !meets(instance, condition));
+}
+
 function obstacle(system: SystemState, dependency: Dependency): Obstacle | null {
-  if (system.boot.noDeps && !system.boot.wanted.has(dependency.organ)) return null;
-  const instances = instancesOf(system, dependency.organ);
-  const unmet = instances.filter((instance) => !meets(instance, dependency.condition));
+  const unmet = unmetBy(system, dependency);
   if (unmet.length === 0) return null;
   const hopeless = unmet.find((instance) => isHopeless(system, instance));
   if (hopeless && !dependency.required) return null;
@@ -157,16 +173,26 @@ function meets(instance: Instance, condition: Dependency['condition']): boolean 
   }
 }
 
-/** It will not be there unless someone acts: failed, stuck, stopped by someone, or itself waiting for such a one. */
-export function isHopeless(system: SystemState, instance: Instance): boolean {
+/**
+ * It will not be there unless someone acts: failed, stuck, stopped by someone, or itself waiting for such a one.
+ * @param known what this question has found so far: in a graph with many ways to one organ each is looked at once
+ */
+export function isHopeless(system: SystemState, instance: Instance, known = new Map<string, boolean>()): boolean {
   switch (instance.state.tag) {
     case 'failed':
     case 'stuck':
       return true;
     case 'stopped':
       return instance.desired === 'down';
-    case 'waiting':
-      return obstacles(system, instance).some((obstacle) => obstacle.forGood);
+    case 'waiting': {
+      let hopeless = known.get(instance.name);
+      hopeless ??= system.config.organs[instance.organ]!.dependsOn.some(
+        (dependency) =>
+          dependency.required && unmetBy(system, dependency).some((needed) => isHopeless(system, needed, known)),
+      );
+      known.set(instance.name, hopeless);
+      return hopeless;
+    }
     case 'completed':
       // Asked for as completed it is there; asked for as anything else it had its chance.
       return false;
