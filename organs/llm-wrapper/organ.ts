@@ -1,13 +1,5 @@
 import { type Context, Hono } from 'hono';
-import {
-  type Health,
-  log,
-  type Organ,
-  openDatabase,
-  readBody,
-  TooManyRequests,
-  Unavailable,
-} from '../kit/index.ts';
+import { type Health, log, type Organ, openDatabase, readBody, TooManyRequests, Unavailable } from '../kit/index.ts';
 import { Budget, MIGRATIONS } from './budget.ts';
 import { completionOf, EVENT_STREAM, streamOf } from './completion.ts';
 import { EXTRACTIVE, Extractive } from './extractive.ts';
