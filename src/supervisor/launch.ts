@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { OneOff } from '../adapters/control/protocol.ts';
 import type { OrganConfig, SystemConfig } from '../core/config/model.ts';
 import { type Endpoint, fillReferences } from '../core/config/references.ts';
 import { type Instance, instanceNames } from '../core/machine/state.ts';
@@ -83,6 +84,16 @@ export function spawnRequest(
     cookie,
     logs: organ.logs,
     readiness: readinessChannel(organ),
+  };
+}
+
+/** A command in the place of an organ's first instance; it is no life of that, so it has neither its token nor its cookie. */
+export function oneOff(config: SystemConfig, organ: OrganConfig, around: Surroundings): OneOff {
+  const name = instanceNames(organ)[0] ?? organ.name;
+  return {
+    argv: filled(organ.command.argv, around.endpointOf),
+    cwd: organ.cwd,
+    env: environment(config, { organ: organ.name, name, replica: 1 }, around),
   };
 }
 
