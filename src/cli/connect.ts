@@ -17,6 +17,8 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** A conversation with the supervisor, after both said hello. */
 export interface Connection {
   readonly hello: ControlMethods['hello']['result'];
+  /** What whoever uses it should say to the user. */
+  readonly notice: string | null;
   /** Asks; see `Channel.request` about `timeoutMs` and failures. */
   request<K extends keyof ControlMethods & string>(
     method: K,
@@ -67,6 +69,7 @@ export async function connectSupervisor(folder: StateFolder, version: string): P
   }
   return {
     hello,
+    notice: null,
     closed,
     request: (method, params, timeoutMs) => channel.request(method, params, timeoutMs),
     onEvent: (given) => {

@@ -17,6 +17,8 @@ type KeeperChannel = Channel<Nothing, KeeperMethods, Nothing, Nothing>;
 
 export interface KeeperConnection {
   readonly pid: number;
+  /** Why it starts no supervisor any more of its own accord. */
+  readonly gaveUp: string | null;
   readonly channel: KeeperChannel;
   readonly closed: Promise<void>;
 }
@@ -32,7 +34,7 @@ export async function connectKeeper(folder: StateFolder, version: string): Promi
   const channel: KeeperChannel = new Channel(socket, { methods: {}, notices: {}, onClose: () => onClosed() });
   try {
     const hello = await channel.request('hello', { protocol: KEEPER_PROTOCOL, version, role: 'client' }, 5_000);
-    return { pid: hello.pid, channel, closed };
+    return { pid: hello.pid, gaveUp: hello.gaveUp ?? null, channel, closed };
   } catch (error) {
     channel.destroy();
     if (error instanceof FailureError && error.failure.kind === 'unreachable') return null; // It was ending just then.
@@ -89,10 +91,13 @@ export async function startSupervisor(folder: StateFolder, version: string): Pro
   }
   while (performance.now() < deadline && failed === null) {
     const found = await nextLook(folder, version);
-    if (found) return found;
+    if (found) return keeper?.gaveUp ? { ...found, notice: afterDeaths(keeper.gaveUp) } : found;
   }
   return cannotStart(folder, failed ?? `it did not answer within ${START_TIMEOUT_MS / 1000} s`);
 }
+
+const afterDeaths = (why: string): string =>
+  `the keeper had stopped starting supervisors (${why}); this command has had another one started, organs run on`;
 
 /** Tries to connect, now and after the next change in the folder of sockets. */
 async function nextLook(folder: StateFolder, version: string): Promise<Connection | null> {

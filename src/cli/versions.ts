@@ -39,8 +39,9 @@ export async function withOwnVersion(
   return next;
 }
 
-/** One line when they differ. */
-export function sayVersions(context: CommandContext, { hello }: Connection): void {
+/** A line when they differ, and what else is to be said of the supervisor. */
+export function sayVersions(context: CommandContext, { hello, notice }: Connection): void {
+  if (notice !== null) say(context, notice);
   if (hello.version === context.version) return;
   const remedy = isNewer(context.version, hello.version) ? '; azora up replaces it, organs run on' : '';
   say(context, `the supervisor is azora ${hello.version}, and this is azora ${context.version}${remedy}`);

@@ -265,8 +265,7 @@ export class Wiring {
     const { state, effects, inputs, adopted } = recover(supervisor.state, facts, now());
     for (const life of lives) {
       if (life.exit === null) this.#tokens.issue(life, life.generation);
-      const { instances } = state;
-      const present = instances.get(life.instance);
+      const present = state.instances.get(life.instance);
       if (life.exit && (!present || lifeOf(present)?.generation !== life.generation)) this.#over.add([life]);
     }
     supervisor.replace(state);
