@@ -17,6 +17,8 @@ export interface StateFolder {
   readonly keeperLock: string;
   readonly journal: string;
   readonly bootDocument: string;
+  /** What is to be masked in whatever is shown, while the system runs. */
+  readonly secrets: string;
   /** There while an emergency shutdown has not been cleared. */
   readonly emergencyLatch: string;
 }
@@ -40,6 +42,7 @@ export function stateFolder(root: string): StateFolder {
     keeperLock: join(run, 'keeper.lock'),
     journal: join(run, 'journal.ndjson'),
     bootDocument: join(run, 'boot.json'),
+    secrets: join(run, 'secrets.json'),
     emergencyLatch: join(base, 'emergency.json'),
   };
 }

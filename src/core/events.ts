@@ -37,7 +37,7 @@ export type EventType = (typeof EVENT_TYPES)[number];
 
 /** One event as it is stored, streamed and printed by `azora events --json`. */
 export interface SystemEvent {
-  /** Grows by one from event to event, across boots. */
+  /** Grows from event to event, across boots. */
   readonly id: number;
   /** RFC 3339, UTC, milliseconds. */
   readonly ts: string;

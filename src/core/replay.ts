@@ -32,6 +32,14 @@ export function replay(events: Iterable<SystemEvent>): Replayed {
       instances.clear();
       status = 'Operational';
     }
+    if (event.type === 'supervisor-started') {
+      // The one before may have said what nobody wrote down.
+      phase = (event.data.phase as Phase | undefined) ?? phase;
+      status = (event.data.status as SystemStatus | undefined) ?? status;
+      for (const [name, shown] of Object.entries(asObject(event.data.instances))) {
+        instances.set(name, asObject(shown) as unknown as ReplayedInstance);
+      }
+    }
     if (event.type === 'system-booting') {
       for (const [name, organ] of Object.entries(asObject(event.data.instances))) {
         if (!instances.has(name)) instances.set(name, { organ: String(organ), state: 'stopped', health: 'Unknown' });

@@ -11,6 +11,8 @@ export interface Surroundings {
   readonly pid: number;
   readonly keeperPid: number | null;
   readonly registryUrl: string | null;
+  /** Hides secrets in what is shown. */
+  readonly mask: (text: string) => string;
   readonly portsOf: (instance: string) => Readonly<Record<string, number>>;
   readonly urlOf: (instance: string) => string | null;
   readonly usageOf: (
@@ -56,6 +58,7 @@ export function instanceStatus(system: SystemState, instance: Instance, around: 
   const organ = system.config.organs[instance.organ]!;
   const life = lifeOf(instance);
   const alive = life !== null && !(instance.state.tag === 'stopping' && instance.state.exited);
+  const reason = waitingReason(system, instance) ?? instance.reason ?? instance.verdict.reason ?? assumed(instance);
   const usage = alive ? around.usageOf(instance.name, life.pid) : { cpuPercent: null, rssBytes: null };
   return {
     organ: instance.organ,
@@ -67,7 +70,7 @@ export function instanceStatus(system: SystemState, instance: Instance, around: 
     desired: instance.desired,
     state: publicState(instance.state.tag),
     health: instance.verdict.level,
-    reason: waitingReason(system, instance) ?? instance.reason ?? instance.verdict.reason ?? assumed(instance),
+    reason: reason === null ? null : around.mask(reason),
     pid: alive ? life.pid : null,
     startedAt: alive ? timestamp(life.since.wall) : null,
     uptimeMs: alive ? Math.round(around.now.mono - life.since.mono) : null,

@@ -17,6 +17,7 @@ import { type Endpoints, isFree } from './endpoints.ts';
 import type { History } from './history.ts';
 import { environment, type Surroundings, spawnRequest } from './launch.ts';
 import type { Lives } from './lives.ts';
+import { runOrganHook } from './organ-hook.ts';
 import { askForDecision } from './security/escalation.ts';
 import type { Tokens } from './tokens.ts';
 import type { Watcher } from './watcher.ts';
@@ -45,6 +46,8 @@ export interface Means {
 export class Effects {
   readonly #means: Means;
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  /** Instances whose `pre_start` runs. */
+  readonly #preStarts = new Map<string, AbortController>();
   #bootDeadline: NodeJS.Timeout | null = null;
 
   constructor(means: Means) {
@@ -55,6 +58,9 @@ export class Effects {
     switch (effect.type) {
       case 'spawn':
         void this.#spawn(system, instanceIn(system, effect.instance), effect.generation);
+        return;
+      case 'abortStart':
+        this.#preStarts.get(effect.instance)?.abort('aborted: it is not wanted any more');
         return;
       case 'awaitReady':
         this.#awaitReady(system, instanceIn(system, effect.instance), effect.generation);
@@ -125,6 +131,12 @@ export class Effects {
 
   async #spawn(system: SystemState, instance: Instance, generation: number): Promise<void> {
     const organ = system.config.organs[instance.organ]!;
+    const refused = await this.#preStart(system, instance);
+    if (refused !== null) {
+      const message = `pre_start ${refused}`;
+      this.#tell(instance.name, { type: 'spawnFailed', generation, again: false, failedStart: true, message });
+      return;
+    }
     const taken = await this.#portTaken(system, instance);
     if (taken) {
       this.#tell(instance.name, { type: 'spawnFailed', generation, again: false, message: taken });
@@ -143,6 +155,22 @@ export class Effects {
       const again = result.reason === 'again';
       this.#tell(instance.name, { type: 'spawnFailed', generation, again, message: result.message });
     }
+  }
+
+  /** null: it has none, or it succeeded; else how it failed. Its time counts as part of the start. */
+  async #preStart(system: SystemState, instance: Instance): Promise<string | null> {
+    const organ = system.config.organs[instance.organ]!;
+    const { preStart } = organ.hooks;
+    if (!preStart) return null;
+    const abort = new AbortController();
+    this.#preStarts.set(instance.name, abort);
+    const end = await runOrganHook(system, instance, preStart, this.#means.surroundings(system), {
+      hook: 'pre_start',
+      timeoutMs: organ.health.startTimeoutMs,
+      signal: abort.signal,
+    });
+    if (this.#preStarts.get(instance.name) === abort) this.#preStarts.delete(instance.name);
+    return end.ok ? null : end.message;
   }
 
   /** A port that the file fixes and somebody else holds: starting would only fail less clearly. */

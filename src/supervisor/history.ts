@@ -12,6 +12,7 @@ export type Listener = (event: SystemEvent) => void;
 
 export class History {
   readonly #record: (event: SystemEvent) => void;
+  readonly #redact: <T>(value: T) => T;
   readonly #listeners = new Set<Listener>();
   #events: SystemEvent[] = [];
   #lastId: number;
@@ -19,10 +20,12 @@ export class History {
   /**
    * @param lastId the number of the latest event ever recorded
    * @param record keeps an event for good
+   * @param redact hides secrets in what an event says
    */
-  constructor(lastId: number, record: (event: SystemEvent) => void) {
+  constructor(lastId: number, record: (event: SystemEvent) => void, redact: <T>(value: T) => T) {
     this.#lastId = lastId;
     this.#record = record;
+    this.#redact = redact;
   }
 
   /** Goes on from events that an earlier supervisor recorded; its latest may be lost, and their numbers are not given again. */
@@ -37,12 +40,19 @@ export class History {
 
   add(event: NewEvent, bootId: string, wall: number): SystemEvent {
     this.#lastId += 1;
-    const numbered: SystemEvent = { id: this.#lastId, ts: timestamp(wall), bootId, ...event };
+    const message = this.#redact(event.message);
+    const data = this.#redact(event.data);
+    const numbered: SystemEvent = { id: this.#lastId, ts: timestamp(wall), bootId, ...event, message, data };
     this.#events.push(numbered);
     if (this.#events.length > KEPT * 1.25) this.#events = this.#events.slice(-KEPT);
     this.#record(numbered);
     for (const listener of this.#listeners) listener(numbered);
     return numbered;
+  }
+
+  /** The number of the oldest event at hand; one more than the last when there is none. */
+  get firstKept(): number {
+    return this.#events[0]?.id ?? this.#lastId + 1;
   }
 
   /** Those still at hand after event `since`. */

@@ -15,20 +15,27 @@ const KILL_TIMEOUT_MS = 5_000;
 const STRAGGLERS_AFTER_MS = 50;
 
 type Command = (organ: OrganConfig, instance: string, generation: number) => Promise<void>;
+/** Carries out an organ's `pre_stop`, for no longer than that and until aborted. */
+type PreStop = (organ: OrganConfig, instance: string, timeoutMs: number, signal: AbortSignal) => Promise<void>;
 
 export class Lives {
   readonly #keeper: () => KeeperChannel;
   readonly #runStopCommand: Command;
+  readonly #runPreStop: PreStop;
+  /** Lives whose `pre_stop` runs. */
+  readonly #preStops = new Map<string, AbortController>();
   /** Lives that were asked to end, and what to do when their leader has. */
   readonly #ending = new Map<string, () => void>();
 
   /**
    * @param keeper the present connection
    * @param runStopCommand carries out an organ's `stop.command` in its environment
+   * @param runPreStop carries out an organ's `pre_stop`
    */
-  constructor(keeper: () => KeeperChannel, runStopCommand: Command) {
+  constructor(keeper: () => KeeperChannel, runStopCommand: Command, runPreStop: PreStop) {
     this.#keeper = keeper;
     this.#runStopCommand = runStopCommand;
+    this.#runPreStop = runPreStop;
   }
 
   async spawn(request: SpawnRequest): Promise<SpawnResult> {
@@ -48,15 +55,18 @@ export class Lives {
 
   /** SIGKILLs whatever there is of a life; answers who is left. */
   async kill(key: LifeKey): Promise<readonly ProcessInfo[]> {
+    this.#preStops.get(keyOf(key))?.abort('aborted: it is killed');
     failpoint('supervisor:before-kill');
     return this.#keeper().request('killTree', { ...key, timeoutMs: KILL_TIMEOUT_MS }, null);
   }
 
   /**
-   * Ends a life as its organ wants: `stop.command`, or the signal to its whole group (and SIGCONT, for one that is stopped
-   * cannot hear it), then up to `timeoutMs` for the whole tree to go, then SIGKILL. Answers who is left.
+   * Ends a life as its organ wants: `pre_stop` (for `timeoutMs` at most), then `stop.command`, or the signal to its whole
+   * group (and SIGCONT, for one that is stopped cannot hear it), then up to `timeoutMs` for the whole tree to go, then
+   * SIGKILL. Answers who is left.
    */
   async stop(organ: OrganConfig, key: LifeKey, timeoutMs: number): Promise<readonly ProcessInfo[]> {
+    await this.#preStop(organ, key, timeoutMs);
     failpoint('supervisor:before-stop');
     const keeper = this.#keeper();
     const { signal, command } = organ.stop;
@@ -84,8 +94,20 @@ export class Lives {
     }
   }
 
+  async #preStop(organ: OrganConfig, key: LifeKey, timeoutMs: number): Promise<void> {
+    if (!organ.hooks.preStop) return;
+    const abort = new AbortController();
+    this.#preStops.set(keyOf(key), abort);
+    try {
+      await this.#runPreStop(organ, key.instance, timeoutMs, abort.signal);
+    } finally {
+      this.#preStops.delete(keyOf(key));
+    }
+  }
+
   /** To be told of every exit. */
   onExited(exit: ExitRecord): void {
+    this.#preStops.get(keyOf(exit))?.abort('aborted: the organ has ended by itself');
     this.#ending.get(keyOf(exit))?.();
   }
 }

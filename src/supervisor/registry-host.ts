@@ -1,3 +1,4 @@
+import type { EventSource } from '../adapters/registry/event-stream.ts';
 import type { RunningRegistry } from '../adapters/registry/server.ts';
 import type { OrganConfig } from '../core/config/model.ts';
 import type { NewEvent } from '../core/events.ts';
@@ -17,6 +18,12 @@ export interface RegistryMeans {
   readonly urlOf: (instance: string) => string | null;
   readonly say: (event: NewEvent) => void;
   readonly warn: (message: string) => void;
+  /** Hides secrets. */
+  readonly hide: <T>(value: T) => T;
+  /** The page of `GET /metrics`. */
+  readonly metrics: () => string;
+  /** What `GET /events` streams. */
+  readonly events: EventSource;
 }
 
 /** Where `auto` begins to look for a free port. */
@@ -67,6 +74,9 @@ export class RegistryHost {
       host,
       port,
       view: () => this.#view(),
+      hide: this.#means.hide,
+      metrics: this.#means.metrics,
+      events: this.#means.events,
       verifyToken: (token) => this.#means.tokens.bearerOf(token),
       onRegistered: ({ name, url, owner }) => this.#registered(name, url, owner.organ, owner.instance),
       onWithdrawn: ({ name, owner }, why) =>
@@ -146,7 +156,10 @@ export class RegistryHost {
       url: reachable?.url ?? null,
       instances: entries,
       registeredAt: (reachable && this.#registeredAt.get(reachable.instance)) ?? null,
-      metadata: { ...(route && { route: { ...route } }), ...(Object.keys(labels).length > 0 && { labels }) },
+      metadata: this.#means.hide({
+        ...(route && { route: { ...route } }),
+        ...(Object.keys(labels).length > 0 && { labels }),
+      }),
     };
   }
 }

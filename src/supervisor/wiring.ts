@@ -1,18 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync, statSync } from 'node:fs';
 import { now } from '../adapters/clock.ts';
+import type { CheckReport } from '../adapters/control/protocol.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { readLatch, setLatch } from '../adapters/latch.ts';
+import { removeSecrets } from '../adapters/secrets-file.ts';
 import { openStore, type Store } from '../adapters/sqlite/store.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
+import { describeChanges, organChanges } from '../core/config/changes.ts';
 import type { SystemConfig } from '../core/config/model.ts';
-import type { Endpoint } from '../core/config/references.ts';
+import { type Endpoint, fillReferences } from '../core/config/references.ts';
+import type { SystemEvent } from '../core/events.ts';
 import { fail } from '../core/failures.ts';
+import { checksEvent } from '../core/machine/boot.ts';
+import { publicState } from '../core/machine/describe.ts';
 import type { CheckOutcome, SystemInput } from '../core/machine/inputs.ts';
 import { type Facts, type KnownLife, recover, unremembered } from '../core/machine/recover.ts';
 import { type Instance, lifeOf, type SystemState } from '../core/machine/state.ts';
 import { idle } from '../core/machine/step.ts';
-import { type Surroundings as StatusSurroundings, statusDocument } from '../core/status-view.ts';
+import { renderMetrics } from '../core/metrics.ts';
+import { type Surroundings as StatusSurroundings, statusDocument, systemStatus } from '../core/status-view.ts';
 import { timestamp } from '../core/time.ts';
 import { type ExitRecord, type KeeperInfo, type KeeperNotices, type Life, RETIRED } from '../keeper/protocol.ts';
 import {
@@ -27,12 +34,15 @@ import { type ControlServer, serveControl } from './control.ts';
 import { Effects } from './effects.ts';
 import { Endpoints } from './endpoints.ts';
 import { History } from './history.ts';
+import { Hooks } from './hooks.ts';
 import { KeeperBond } from './keeper-bond.ts';
 import type { Surroundings } from './launch.ts';
 import { Lives } from './lives.ts';
 import { operations } from './operations.ts';
+import { hookPlace, runOrganHook } from './organ-hook.ts';
 import { Over } from './over.ts';
 import { forgetInstances, recallBoot, recallInstance, recordChanges, rememberBoot } from './record.ts';
+import { Redaction } from './redaction.ts';
 import { RegistryHost } from './registry-host.ts';
 import { SecurityMonitor } from './security/monitor.ts';
 import { SelfHealth } from './self-health.ts';
@@ -48,6 +58,8 @@ const UNUSED_MS = 5000;
 /** A minute's worth; what goes beyond is the same trouble again. */
 const MOST_WARNINGS = 60;
 const RETAIN_EVERY_MS = 10 * 60_000;
+/** Hooks get so long for what they have not done yet when everything else is down. */
+const LAST_HOOKS_MS = 5_000;
 const FORGET_EVERY_MS = 1000;
 
 /**
@@ -59,6 +71,10 @@ export class Wiring {
   readonly #version: string;
   readonly #store: Store;
   readonly #history: History;
+  readonly #redaction = new Redaction();
+  readonly #hooks: Hooks;
+  /** Bytes of output that could not be kept, by instance. */
+  readonly #lostBytes = new Map<string, number>();
   readonly #tokens = new Tokens();
   readonly #usage = new Usage();
   readonly #endpoints: Endpoints;
@@ -94,7 +110,21 @@ export class Wiring {
         this.#warn(message);
       },
     });
-    this.#history = new History(this.#store.lastEventId, (event) => this.#store.appendEvents([event]));
+    this.#history = new History(
+      this.#store.lastEventId,
+      (event) => this.#store.appendEvents([event]),
+      this.#redaction.value,
+    );
+    this.#hooks = new Hooks({
+      config: () => this.#supervisor?.state.config ?? null,
+      place: (instance, command) => {
+        const { state } = this.#supervisor!;
+        return hookPlace(state, state.instances.get(instance)!, command, this.#surroundings(state));
+      },
+      fill: (text) => fillReferences(text, this.#endpointOf),
+      say: (event) => this.#supervisor?.say(event),
+    });
+    this.#history.listen((event) => this.#hooks.onEvent(event));
     this.#endpoints = new Endpoints(folder.root);
     this.#registry = new RegistryHost({
       tokens: this.#tokens,
@@ -102,10 +132,24 @@ export class Wiring {
       urlOf: (instance) => this.#endpoints.urlOf(instance),
       say: (event) => this.#supervisor?.say(event),
       warn: (message) => this.#warn(message),
+      hide: this.#redaction.value,
+      metrics: () => this.#metrics(),
+      events: {
+        after: (id) => this.#eventsAfter(id),
+        listen: (listener) => this.#history.listen(listener),
+      },
     });
     this.#lives = new Lives(
       () => this.#keeper.channel,
       (organ, instance) => runStopCommand(this.#supervisor!.state, organ, instance, this.#surroundings),
+      async (organ, instance, timeoutMs, signal) => {
+        const { state } = this.#supervisor!;
+        const { preStop } = organ.hooks;
+        if (!preStop) return;
+        const how = { hook: 'pre_stop' as const, timeoutMs, signal };
+        const end = await runOrganHook(state, state.instances.get(instance)!, preStop, this.#surroundings(state), how);
+        if (!end.ok) this.#warn(`pre_stop of ${instance} failed: ${end.message}`);
+      },
     );
     this.#keeper = new KeeperBond({
       folder,
@@ -125,7 +169,12 @@ export class Wiring {
       recordChecks: (bootId, checks) => this.#recordChecks(bootId, checks),
       guard: () => this.#security.start(),
       onEmergency: (reason, organ) =>
-        setLatch(this.#folder, { reason, organ, at: timestamp(now().wall), report: null }),
+        setLatch(this.#folder, {
+          reason: this.#redaction.text(reason),
+          organ,
+          at: timestamp(now().wall),
+          report: null,
+        }),
       onHalt: () => setImmediate(() => void this.#halt()),
     });
     this.#security = new SecurityMonitor({
@@ -148,10 +197,12 @@ export class Wiring {
     const does = operations({
       running: () => this.#supervisor,
       create: (config) => this.#create(config),
+      prepare: (config) => this.#prepareMore(config),
       history: this.#history,
       store: this.#store,
       halted: this.#halted.promise,
       latch: () => readLatch(this.#folder),
+      surroundings: this.#surroundings,
     });
     this.#control = await serveControl({
       path: this.#folder.supervisorSocket,
@@ -167,10 +218,16 @@ export class Wiring {
         }),
         retire: () => this.#retire(),
         status: () => this.#status(),
-        up: (request) => does.up(request),
-        down: (request) => does.down(request),
-        act: (request) => does.act(request),
-        emergency: (request) => does.emergency(request),
+        up: (request) => this.#redaction.answer(does.up(request)),
+        down: (request) => this.#redaction.answer(does.down(request)),
+        act: (request) => this.#redaction.answer(does.act(request)),
+        plan: (request) => this.#redaction.value(does.plan(request)),
+        reload: (request) => this.#redaction.answer(does.reload(request)),
+        scale: (request) => this.#redaction.answer(does.scale(request)),
+        emergency: (request) => this.#redaction.answer(does.emergency(request)),
+        check: () => this.#redaction.answer(this.#check()),
+        wait: (request) => this.#redaction.answer(does.wait(request)),
+        oneOff: (request) => does.oneOff(request),
       },
       // Started for a command that left without booting anything: nobody needs it.
       onAlone: () => {
@@ -194,6 +251,7 @@ export class Wiring {
 
   async #create(config: SystemConfig): Promise<Supervisor> {
     const at = now();
+    this.#redaction.use(config, this.#folder.secrets);
     await this.#sweep();
     await this.#prepare(config, {
       ports: (this.#store.recall('ports') ?? {}) as Record<string, number>,
@@ -210,6 +268,7 @@ export class Wiring {
       file: config.file,
       name: config.name,
     });
+    this.#sayWhatChanged(config);
     this.#saveOrgans(config);
     failpoint('supervisor:created');
     for (const note of this.#store.notes) this.#warn(note);
@@ -232,6 +291,7 @@ export class Wiring {
     const { config } = document;
     const boot = recallBoot(this.#store, document.boot.bootId) ?? restoreBoot(document.boot);
     this.#documented = config;
+    this.#redaction.use(config, this.#folder.secrets);
     this.#tokens.secret = document.secret;
     this.#history.restore(this.#store.events().filter((event) => event.bootId === boot.bootId));
     this.#endpoints.restore(config, document.ports);
@@ -249,7 +309,13 @@ export class Wiring {
       organ: null,
       instance: null,
       message: `a new supervisor (pid ${process.pid}, azora ${this.#version}) takes over ${config.name}`,
-      data: { pid: process.pid, version: this.#version },
+      data: {
+        pid: process.pid,
+        version: this.#version,
+        phase: boot.phase,
+        status: systemStatus(supervisor.state),
+        instances: Object.fromEntries([...instances].map(([name, instance]) => [name, shownOf(instance)])),
+      },
     });
     failpoint('supervisor:recalled');
     await this.#reconcile('supervisor');
@@ -262,6 +328,7 @@ export class Wiring {
     for (const { exit } of lives) if (exit) this.#recordExit(exit);
     const held = [...this.#store.desired()].flatMap(([organ, desired]) => (desired === 'down' ? [organ] : []));
     const facts = { lives: latestLives(lives), heldDown: new Set(held), lost };
+    const remembered = supervisor.state.instances;
     const { state, effects, inputs, adopted } = recover(supervisor.state, facts, now());
     for (const life of lives) {
       if (life.exit === null) this.#tokens.issue(life, life.generation);
@@ -271,7 +338,10 @@ export class Wiring {
     supervisor.replace(state);
     this.#keeper.open();
     if (lost === 'supervisor' && state.boot.phase === 'ready') this.#security.start();
-    for (const instance of adopted) supervisor.say(adoptedEvent(instance));
+    for (const instance of state.instances.values()) {
+      if (adopted.includes(instance)) supervisor.say(adoptedEvent(instance));
+      else if (remembered.get(instance.name) !== instance) supervisor.say(lostEvent(instance));
+    }
     for (const effect of effects) this.#effects.perform(effect, state);
     // An emergency whose latch was set and nothing else; and an empty `act`, for the core to look at what may start or end now.
     const latch = readLatch(this.#folder);
@@ -327,10 +397,25 @@ export class Wiring {
     }
   }
 
+  /** What a reload brings: ports for those that are new, or have others now. */
+  async #prepareMore(config: SystemConfig): Promise<void> {
+    const running = this.#supervisor!.state.config;
+    for (const organ of Object.values(config.organs)) {
+      const before = running.organs[organ.name];
+      if (before && JSON.stringify(before.ports) !== JSON.stringify(organ.ports)) this.#endpoints.release(before);
+    }
+    await this.#endpoints.assign(config, (this.#store.recall('ports') ?? {}) as Record<string, number>);
+    this.#store.remember('ports', this.#endpoints.toRemember());
+  }
+
   // -------------------------------------------------------------------------------------------- the record
 
   #onChanged(before: SystemState, after: SystemState): void {
-    recordChanges(this.#store, before, after, this.#statusSurroundings());
+    if (before.config !== after.config) {
+      this.#redaction.use(after.config, this.#folder.secrets);
+      this.#saveOrgans(after.config);
+    }
+    recordChanges(this.#store, before, after, this.#statusSurroundings(), this.#redaction);
     this.#registry.onChanged(before, after);
     this.#over.onChanged(before, after);
   }
@@ -389,14 +474,35 @@ export class Wiring {
         critical: organ.critical,
         desired: 'up',
         // Environments hold secrets, and those of the whole terminal at that.
-        config: JSON.stringify({ ...organ, env: undefined }),
+        config: this.#redaction.text(JSON.stringify({ ...organ, env: undefined })),
       })),
     );
   }
 
   #recordChecks(bootId: string, checks: readonly CheckOutcome[]): void {
     const at = timestamp(now().wall);
-    for (const check of checks) this.#store.recordCheck({ ...check, bootId, at });
+    for (const check of this.#redaction.value(checks)) this.#store.recordCheck({ ...check, bootId, at });
+  }
+
+  /** In what the organs differ from those of the boot before, as the database remembers them. */
+  #sayWhatChanged(config: SystemConfig): void {
+    const before = this.#store.organs();
+    if (before.size === 0) return;
+    const after = Object.values(config.organs).map(({ env: _env, ...organ }) => [organ.name, organ] as const);
+    const changed = organChanges(before, new Map(this.#redaction.value(after)));
+    if (changed.length === 0) return;
+    this.#supervisor?.say({
+      type: 'config-reloaded',
+      organ: null,
+      instance: null,
+      message: `${config.file} has changed since the last boot: ${describeChanges(changed)}`,
+      data: {
+        configHash: config.configHash,
+        modifiedAt: modifiedAt(config.file),
+        system: [],
+        organs: changed.map(({ organ, action, why }) => ({ organ, action, why: [...why] })),
+      },
+    });
   }
 
   #warn(message: string): void {
@@ -415,6 +521,35 @@ export class Wiring {
     return statusDocument(supervisor.state, this.#statusSurroundings());
   }
 
+  #metrics(): string {
+    return renderMetrics({
+      status: this.#status(),
+      lostLogBytes: this.#lostBytes,
+      lastEventId: this.#history.lastId,
+      loopLagSeconds: this.#self.lagMs / 1000,
+    });
+  }
+
+  /** From the database what is not at hand any more. */
+  #eventsAfter(id: number): readonly SystemEvent[] {
+    return id + 1 < this.#history.firstKept ? this.#store.events({ sinceId: id }) : this.#history.after(id);
+  }
+
+  /** The comprehensive checks, now, beside whatever goes on. */
+  async #check(): Promise<CheckReport> {
+    const supervisor = this.#supervisor ?? fail('not-running', 'nothing is running', 'azora up');
+    const { config, boot } = supervisor.state;
+    const checks = await this.#effects.runChecks(supervisor.state, config.checks);
+    this.#recordChecks(boot.bootId, checks);
+    supervisor.say(checksEvent(checks));
+    const carriedOut = new Set(checks.map(({ name }) => name));
+    return {
+      passed: checks.every(({ passed }) => passed),
+      checks,
+      leftOut: config.checks.flatMap(({ name }) => (carriedOut.has(name) ? [] : [name])),
+    };
+  }
+
   #statusSurroundings(): StatusSurroundings {
     const at = now();
     return {
@@ -422,6 +557,7 @@ export class Wiring {
       pid: process.pid,
       keeperPid: this.#keeper.info?.pid ?? null,
       registryUrl: this.#registry.url,
+      mask: this.#redaction.text,
       portsOf: (instance) => this.#endpoints.portsOf(instance),
       urlOf: (instance) => this.#endpoints.urlOf(instance),
       usageOf: (instance, pid) => {
@@ -436,9 +572,11 @@ export class Wiring {
     stateDir: this.#folder.root,
     registryUrl: this.#registry.url,
     portsOf: (instance) => this.#endpoints.portsOf(instance),
-    endpointOf: (organ): Endpoint | undefined =>
-      this.#endpoints.endpointOf(organ) ?? this.#endpoints.endpointOf(`${organ}-1`),
+    endpointOf: this.#endpointOf,
   });
+
+  readonly #endpointOf = (organ: string): Endpoint | undefined =>
+    this.#endpoints.endpointOf(organ) ?? this.#endpoints.endpointOf(`${organ}-1`);
 
   // -------------------------------------------------------------------------------------------- the keeper
 
@@ -460,6 +598,7 @@ export class Wiring {
         tell(instance, { type: 'signalledReady', generation });
       },
       logTrouble: ({ instance, message, lostBytes }) => {
+        this.#lostBytes.set(instance, lostBytes);
         this.#self.trouble(`logs:${instance}`, `the output of ${instance} is not kept in full: ${message}`);
         this.#warn(
           `the output of ${instance} is not kept in full: ${message}${lostBytes > 0 ? `; ${lostBytes} bytes are lost` : ''}`,
@@ -511,6 +650,7 @@ export class Wiring {
     const state = this.#supervisor?.state;
     this.#security.stop();
     failpoint('supervisor:halt-begun');
+    await this.#hooks.drained(LAST_HOOKS_MS);
     await this.#registry.close();
     const at = timestamp(now().wall);
     if (state?.boot.phase === 'halted') {
@@ -526,6 +666,7 @@ export class Wiring {
     }
     failpoint('supervisor:halt-recorded');
     removeBootDocument(this.#folder.bootDocument);
+    removeSecrets(this.#folder.secrets);
     failpoint('supervisor:document-removed');
     this.#store.close();
     failpoint('supervisor:record-closed');
@@ -565,8 +706,32 @@ function adoptedEvent(instance: Instance) {
     organ: instance.organ,
     instance: instance.name,
     message: `${instance.name} runs on as pid ${pid}`,
-    data: { pid },
+    data: { pid, ...shownOf(instance) },
   };
+}
+
+/** It was not found again: it starts anew, or stays down. */
+function lostEvent(instance: Instance) {
+  const { organ, name, reason } = instance;
+  const { state, health } = shownOf(instance);
+  return {
+    type: state === 'waiting' ? ('organ-waiting' as const) : ('organ-stopped' as const),
+    organ,
+    instance: name,
+    message: `${name} is ${state}${reason ? ` (${reason})` : ''}`,
+    data: { reason, health },
+  };
+}
+
+const shownOf = ({ organ, state, verdict }: Instance) => ({
+  organ,
+  state: publicState(state.tag),
+  health: verdict.level,
+});
+
+function modifiedAt(file: string): string | null {
+  const found = statSync(file, { throwIfNoEntry: false });
+  return found ? timestamp(found.mtimeMs) : null;
 }
 
 function cancellableTimer(run: () => void, inMs: number): () => void {

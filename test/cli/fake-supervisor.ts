@@ -72,6 +72,7 @@ export class FakeSupervisor implements AsyncDisposable {
       wait: () => ({ outcomes: [], timedOut: false }),
       oneOff: () => ({ argv: ['true'], cwd: home, env: {} }),
       retire: () => null,
+      check: () => ({ passed: true, checks: [], leftOut: [] }),
       subscribe: () => ({ lastId: this.#events.length }),
       ...answers,
     };
@@ -131,6 +132,7 @@ export class FakeSupervisor implements AsyncDisposable {
         wait: answer('wait'),
         oneOff: answer('oneOff'),
         retire: answer('retire'),
+        check: answer('check'),
         subscribe: answer('subscribe'),
       },
       notices: {},

@@ -22,7 +22,13 @@ export interface LoadOptions {
 }
 
 export type LoadResult =
-  | { readonly ok: true; readonly config: SystemConfig; readonly warnings: readonly string[] }
+  | {
+      readonly ok: true;
+      readonly config: SystemConfig;
+      readonly warnings: readonly string[];
+      /** Of each organ that no active profile selects, the profiles that would. */
+      readonly inactiveProfiles: Readonly<Record<string, readonly string[]>>;
+    }
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly file: string | null };
 
 /** Reads, merges, checks and resolves the file. Problems are values, all of them at once, in the order of the files. */
@@ -34,7 +40,13 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   }
   const { file } = found;
   const callerEnv = callerEnvironment(options.env);
-  const readEnvFile = envFileReader();
+  const envFiles = new Set<string>();
+  const read = envFileReader();
+  const readEnvFile: typeof read = (path) => {
+    const found = read(path);
+    if (found) envFiles.add(path);
+    return found;
+  };
   const files = readFiles(file, { cwd: options.cwd, env: callerEnv, readEnvFile });
   if (files.sources.length === 0) return { ok: false, problems: files.problems, file };
 
@@ -54,8 +66,9 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   if (normalized === null || findings.length > 0 || files.problems.length > 0) {
     return { ok: false, problems: problemsOf(files, findings), file };
   }
-  const config = { ...normalized.config, configHash: configHash(normalized.config) };
-  return { ok: true, config, warnings: [...files.warnings, ...normalized.warnings] };
+  const config = { ...normalized.config, envFiles: [...envFiles], configHash: configHash(normalized.config) };
+  const { inactiveProfiles, warnings } = normalized;
+  return { ok: true, config, warnings: [...files.warnings, ...warnings], inactiveProfiles };
 }
 
 /** Data that the schema refuses is checked on without what is wrong, so that one mistake does not hide another. */

@@ -1,6 +1,7 @@
 import type { SystemConfig } from '../../core/config/model.ts';
 import type { EventType, SystemEvent } from '../../core/events.ts';
 import type { Goal, Outcome } from '../../core/goal.ts';
+import type { CheckOutcome } from '../../core/machine/inputs.ts';
 import type { Plan } from '../../core/plan.ts';
 import type { Phase, StatusDocument } from '../../core/status.ts';
 
@@ -61,6 +62,14 @@ export interface ReloadResult {
   readonly since: number;
 }
 
+/** Outcome of `check`. */
+export interface CheckReport {
+  readonly passed: boolean;
+  readonly checks: readonly CheckOutcome[];
+  /** Declared, but of organs that are not meant to run now. */
+  readonly leftOut: readonly string[];
+}
+
 /** What the supervisor answers. */
 export type ControlMethods = {
   hello: {
@@ -113,6 +122,8 @@ export type ControlMethods = {
   };
   /** What a one-off in an organ's place is started with. It holds secrets: it goes to whoever asked and nowhere else. */
   oneOff: { params: { organ: string }; result: OneOff };
+  /** Carries the comprehensive checks out now. */
+  check: { params: null; result: CheckReport };
   /** From now on this connection hears `event`; those after `since` (an id) first, as far as they are kept. */
   subscribe: { params: { since: number | null; types: readonly EventType[] | null }; result: { lastId: number } };
 };

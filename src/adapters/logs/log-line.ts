@@ -37,17 +37,19 @@ export interface Selection {
   readonly window: Window;
   readonly filter: LineFilter | null;
   readonly skip: ((bytes: Buffer) => boolean) | undefined;
+  /** Hides secrets, before the filter sees the text. Bytes shown raw are not masked. */
+  readonly mask: (text: string) => string;
 }
 
-/** Lines of a source as values. (Secrets are to be masked here, in `text`, before the filter sees it.) */
-export function lineRules(source: Source, { window, filter, skip }: Selection): LineRules<LogLine> {
+/** Lines of a source as values. */
+export function lineRules(source: Source, { window, filter, skip, mask }: Selection): LineRules<LogLine> {
   const { organ, instance } = source;
   const stream = source.stream === 'out' ? 'stdout' : 'stderr';
   return {
     window,
     skip,
     make(bytes, from, to, ts, partial) {
-      const line = decodeLine(bytes, from, to);
+      const line = mask(decodeLine(bytes, from, to));
       return filter === null || filter(line) ? { ts, organ, instance, stream, line, partial } : null;
     },
   };

@@ -24,6 +24,8 @@ export interface LogQuery {
   /** Only lines whose text passes; `skip`: see `Grep`. */
   readonly filter?: LineFilter | null | undefined;
   readonly skip?: ((bytes: Buffer) => boolean) | undefined;
+  /** Hides secrets in the text of lines. */
+  readonly mask?: ((text: string) => string) | undefined;
   /** Only the last so many of each organ, of those that the rest of the query picks. */
   readonly tail?: number | undefined;
   /** Only the life before the last one of each instance. */
@@ -83,12 +85,13 @@ export async function openReaders<T extends Timed>(
   splitterFor: (source: Source, selection: Selection) => Splitter<T>,
 ): Promise<SourceReader<T>[]> {
   const filter = query.filter ?? null;
+  const mask = query.mask ?? ((text: string) => text);
   const readBytes = sharePerSource(sources.length);
   const opened = await Promise.all(
     sources.map(async (source) => {
       const window = query.previous ? previousWindow(source, query) : (query.window ?? ALWAYS);
       if (window === null) return null;
-      const splitter = splitterFor(source, { window, filter, skip: query.skip });
+      const splitter = splitterFor(source, { window, filter, skip: query.skip, mask });
       return SourceReader.open(source, splitter, { until, readBytes, onTrouble: query.onTrouble });
     }),
   );
@@ -99,7 +102,7 @@ export async function openReaders<T extends Timed>(
   }
   const { tail: lines, skip } = query;
   const make: LineRules<Timed>['make'] = (bytes, from, to, ts) => {
-    return filter === null || filter(decodeLine(bytes, from, to)) ? { ts } : null;
+    return filter === null || filter(mask(decodeLine(bytes, from, to))) ? { ts } : null;
   };
   for (const ofOrgan of Map.groupBy(readers, ({ source }) => source.organ).values()) {
     await seekTail(ofOrgan, { lines, make, skip });

@@ -16,6 +16,8 @@ export interface RegistryState {
   services(): readonly Service[];
   /** `services()` as JSON, made once for each change. */
   servicesJson(): Uint8Array<ArrayBuffer>;
+  /** The page of `GET /metrics`; null: there is none. */
+  metrics(): string | null;
   log(message: string): void;
 }
 
@@ -112,12 +114,22 @@ export function createApp(state: RegistryState): Hono {
     return json(c, JSON.stringify({ status, services }), status === 'Operational' || status === 'Degraded' ? 200 : 503);
   });
 
+  app.get('/metrics', (c) => {
+    const page = state.metrics();
+    if (page === null) return failed(c, 404, 'unknown', 'there is nothing to measure here');
+    return c.body(page, 200, {
+      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+      'cache-control': 'no-store',
+    });
+  });
+
   const others: readonly (readonly [path: string, allow: string])[] = [
     ['/register', 'POST'],
     ['/services/:name/heartbeat', 'PUT'],
     ['/services/:name', 'GET, HEAD, DELETE'],
     ['/services', 'GET, HEAD'],
     ['/health', 'GET, HEAD'],
+    ['/metrics', 'GET, HEAD'],
   ];
   for (const [path, allow] of others) {
     app.all(path, (c) => {

@@ -19,6 +19,7 @@ import {
   withdraw,
 } from '../../core/registry.ts';
 import { createApp, type RegistryState } from './app.ts';
+import { type EventSource, EventStreams } from './event-stream.ts';
 import { guard, ownAuthorities, rawRefusal, refuse } from './guard.ts';
 import { LeaseClock } from './leases.ts';
 
@@ -36,6 +37,12 @@ export interface RegistryOptions {
   /** A registration is gone: its instance took it back, its lease ran out, or its instance ended. */
   readonly onWithdrawn: (registration: Registration, why: 'withdrawn' | 'expired' | 'ended') => void;
   readonly log: (message: string) => void;
+  /** Hides secrets in what organs say about themselves. */
+  readonly hide?: <T>(value: T) => T;
+  /** The page of `GET /metrics`; without it there is none. */
+  readonly metrics?: () => string;
+  /** What `GET /events` streams; without it there is nothing to hear. */
+  readonly events?: EventSource;
 }
 
 export interface RunningRegistry {
@@ -62,6 +69,7 @@ const TICK_MS = 1000;
 /** Serves the registry. Rejects with a FailureError when a port that was asked for cannot be had. */
 export async function startRegistry(options: RegistryOptions): Promise<RunningRegistry> {
   const state = new LiveRegistry(options);
+  const streams = options.events ? new EventStreams(options.events) : null;
   const app = createApp(state);
   const answer = getRequestListener(app.fetch, {
     errorHandler: () =>
@@ -71,6 +79,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningRe
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     const refusal = guard(request, own);
     if (refusal) refuse(response, refusal);
+    else if (streams && /^\/events(?:\?|$)/.test(request.url ?? '')) streams.serve(request, response);
     else void answer(request, response);
   };
   const server = createServer({ ...TIMEOUTS, maxHeaderSize: MAX_HEADER_BYTES, keepAlive: true }, onRequest);
@@ -100,6 +109,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningRe
     forget: (instance) => state.forget(instance),
     async close() {
       clearInterval(timer);
+      streams?.close();
       const closed = server.listening ? once(server, 'close') : undefined;
       server.close();
       server.closeAllConnections();
@@ -156,6 +166,10 @@ class LiveRegistry implements RegistryState {
     return this.#options.verifyToken(token);
   }
 
+  metrics(): string | null {
+    return this.#options.metrics?.() ?? null;
+  }
+
   log(message: string): void {
     this.#options.log(message);
   }
@@ -169,7 +183,10 @@ class LiveRegistry implements RegistryState {
     const before = this.#registry.find(
       ({ name, owner }) => name === request.name && owner.instance === caller.instance,
     );
-    const outcome = this.#accept(register(this.#registry, request, caller, this.view(), now, new Date().toISOString()));
+    const shown = this.#options.hide?.(request.metadata) ?? request.metadata;
+    const outcome = this.#accept(
+      register(this.#registry, { ...request, metadata: shown }, caller, this.view(), now, new Date().toISOString()),
+    );
     if (outcome.kind === 'done' && before?.url !== outcome.registration.url)
       this.#options.onRegistered(outcome.registration);
     return outcome;

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import type { OrganConfig } from '../../core/config/model.ts';
+import type { OrganRecord } from '../../core/config/changes.ts';
 import type { SystemEvent } from '../../core/events.ts';
 import type { Exit, Health, InstanceState, InstanceStatus } from '../../core/status.ts';
 import { queryEvents } from './history.ts';
@@ -89,9 +89,6 @@ interface InstanceRow {
   readonly checked_at: string | null;
   readonly latency_ms: number | null;
 }
-
-/** An organ as it is recorded: without its environment, which may hold secrets. */
-export type OrganRecord = Omit<OrganConfig, 'env'>;
 
 /** What was known last. Whether it is still so, only a running supervisor can say. */
 export class Reader {

@@ -1,3 +1,4 @@
+import type { OrganRecord } from '../../core/config/changes.ts';
 import type { SystemEvent } from '../../core/events.ts';
 import type { Json } from '../../core/json.ts';
 import type { Desired, InstanceStatus } from '../../core/status.ts';
@@ -80,6 +81,13 @@ export class Store {
     this.#recorder.soon();
   }
 
+  /** The organs as they were saved last, by this supervisor or an earlier one. */
+  organs(): ReadonlyMap<string, OrganRecord> {
+    const sql = 'select organ, config from organ order by position';
+    const rows = this.#recorder.read((db) => db.prepare<[], { organ: string; config: string }>(sql).all(), []);
+    return new Map(rows.map(({ organ, config }) => [organ, JSON.parse(config) as OrganRecord]));
+  }
+
   /** Inserts or replaces these; hand over only those that changed. */
   saveInstances(rows: readonly InstanceStatus[]): void {
     for (const row of rows) {
@@ -147,6 +155,7 @@ export class Store {
 
   /** Durable, all in one. */
   clearDesired(): boolean {
+    if (this.#desired.size === 0) return true;
     for (const organ of this.#desired.keys()) this.#recorder.pending.desired.set(organ, null);
     this.#desired.clear();
     return this.flush({ durable: true });

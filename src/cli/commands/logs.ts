@@ -9,6 +9,7 @@ import { locateState } from '../locate.ts';
 import { chooseLogs } from '../logs/choose.ts';
 import { timeOption } from '../options.ts';
 import { jsonLine, LogLineRenderer, stripControls } from '../render/log-lines.ts';
+import { outputMask } from '../secrets.ts';
 
 type LogsOptions = {
   readonly follow?: boolean;
@@ -68,6 +69,7 @@ export const command = defineCommand<LogsOptions>({
       skip: options.grep?.skip,
       tail: options.lines,
       previous: options.previous,
+      mask: options.raw ? undefined : await outputMask(context, state, onTrouble),
       onTrouble,
     };
     return options.follow ? follow(context, query, options) : show(context, query, options);

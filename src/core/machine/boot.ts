@@ -91,19 +91,26 @@ export function stepStarted(system: SystemState): Effect[] {
   return [stepEvent(step.name, boot.step, system.config.boot.steps.length + 2, 'started', organs, [])];
 }
 
-/** The comprehensive checks have answered. */
-export function checksDone(system: SystemState, passed: boolean, checks: readonly CheckOutcome[]): Progress {
-  const { boot } = system;
+/** What the comprehensive checks found. */
+export function checksEvent(checks: readonly CheckOutcome[]): NewEvent {
   const bad = checks.filter((check) => !check.passed);
   const message =
     checks.length === 0
       ? 'no checks are declared'
-      : passed
+      : bad.length === 0
         ? `all ${checks.length} checks passed`
         : `${bad.length} of ${checks.length} checks failed: ${bad.map((check) => `${check.name} (${check.message})`).join('; ')}`;
-  const effects: Effect[] = [
-    emit('checks-completed', message, { passed, checks: checks.map((check) => ({ ...check })) }),
-  ];
+  const data = { passed: bad.length === 0, checks: checks.map((check) => ({ ...check })) };
+  return { type: 'checks-completed', organ: null, instance: null, message, data };
+}
+
+/** The comprehensive checks have answered. */
+export function checksDone(system: SystemState, passed: boolean, checks: readonly CheckOutcome[]): Progress {
+  const { boot } = system;
+  const event = checksEvent(checks);
+  const { message } = event;
+  const bad = checks.filter((check) => !check.passed);
+  const effects: Effect[] = [{ type: 'emit', event }];
   if (boot.phase !== 'booting') return { boot, effects };
   const steps = system.config.boot.steps.length;
   effects.push(

@@ -83,6 +83,7 @@ describe('azora itself', () => {
       pid: 1,
       keeperPid: 2,
       registryUrl: null,
+      mask: (text) => text,
       portsOf: () => ({}),
       urlOf: () => null,
       usageOf: () => ({ cpuPercent: null, rssBytes: null }),
