@@ -153,11 +153,12 @@ export class Lives {
     for (const life of lives) void this.#closeOutput(life, treeIsEmpty);
   }
 
+  /** For the end of this process, which closes what is open; the FIFOs go with their folder. */
   close(removeAll: boolean): void {
     for (const stop of this.#stopWatching.values()) stop();
     for (const output of this.#outputs.values()) {
       output.drain();
-      output.close(removeAll);
+      output.settle();
     }
     this.#journal.close(removeAll);
     if (this.#running.size === 0) removeFifoFolder(this.#options.folder.run);
