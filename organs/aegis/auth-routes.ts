@@ -8,7 +8,7 @@ import { hashPassword, isPassword } from './passwords.ts';
 import { LoginRequest, PasswordChange, SignupRequest, VerifyRequest } from './requests.ts';
 
 /** Signing up, logging in, and what a token is worth. */
-export function authRoutes({ identities, keys, tokens, callers, vigil, loginLimit, firstAdmin }: Parts): Hono {
+export function authRoutes({ identities, keys, tokens, callers, vigil, loginLimit, firstAdmin, outbox }: Parts): Hono {
   const granted = async ({ id, username, roles }: Identity) => {
     return { ...(await tokens.issue({ id, username, roles })), id, username, roles };
   };
@@ -57,6 +57,7 @@ export function authRoutes({ identities, keys, tokens, callers, vigil, loginLimi
     const identity = identities.add(username, hash, becomesAdmin ? ['user', ADMIN] : ['user']);
     if (becomesAdmin) firstAdmin.withdraw();
     vigil.record({ kind: 'signup', username, address, admin: becomesAdmin });
+    outbox.add('identity-created', { id: identity.id, roles: identity.roles }, { key: identity.id });
     return c.json(await granted(identity), 201);
   });
 
@@ -86,6 +87,7 @@ export function authRoutes({ identities, keys, tokens, callers, vigil, loginLimi
     const { password, newPassword } = await readBody(c, PasswordChange);
     await limitedLogIn(identity.username, password, addressOf(c));
     identities.setPassword(identity.username, await hashPassword(newPassword));
+    outbox.add('password-changed', { id: identity.id }, { key: identity.id });
     return c.json(await granted(identity));
   });
 

@@ -1,5 +1,6 @@
-import { dataFolder, serve } from '../kit/index.ts';
+import { Client, connectEvents, dataFolder, serve } from '../kit/index.ts';
 import { aegis } from './organ.ts';
 
 process.umask(0o077);
-await serve(aegis({ folder: dataFolder('aegis') }));
+const client = new Client();
+await serve(aegis({ folder: dataFolder('aegis'), bus: connectEvents({ source: 'aegis', client }) }));

@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { type Health, log, type Organ, openDatabase } from '../kit/index.ts';
+import { type EventBus, type Health, log, type Organ, Outbox, openDatabase } from '../kit/index.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { authRoutes } from './auth-routes.ts';
 import { Callers } from './callers.ts';
@@ -20,6 +20,8 @@ export interface AegisOptions {
   /** How long a token is valid, default one hour. */
   readonly tokenLifeMs?: number;
   readonly limits?: LoginLimits;
+  /** Hears of identities and keys; without one nobody does. */
+  readonly bus?: EventBus;
   /** The time, in epoch ms. */
   readonly now?: () => number;
 }
@@ -34,12 +36,13 @@ export interface Parts {
   readonly vigil: Vigil;
   readonly loginLimit: LoginLimit;
   readonly firstAdmin: FirstAdmin;
+  readonly outbox: Outbox;
 }
 
 const LIMITS: LoginLimits = { perUser: 10, perAddress: 200, windowSeconds: 60 };
 
 /** Aegis: identities and passwords, tokens and the keys that sign them, sealed secrets, and a watch for threats. */
-export function aegis({ folder, tokenLifeMs = 3_600_000, limits = LIMITS, now = Date.now }: AegisOptions): Organ {
+export function aegis({ folder, tokenLifeMs = 3_600_000, limits = LIMITS, bus, now = Date.now }: AegisOptions): Organ {
   const db = openDatabase(folder, 'aegis', migrations);
   const nothingSealed =
     db.prepare('SELECT 1 FROM secrets').get() === undefined && readPrivate(KeyStore.path(folder)) === null;
@@ -60,6 +63,7 @@ export function aegis({ folder, tokenLifeMs = 3_600_000, limits = LIMITS, now = 
     vigil,
     loginLimit: new LoginLimit(limits),
     firstAdmin,
+    outbox: new Outbox(db, { topic: 'aegis', bus }),
   };
 
   if (identities.admins() === 0) {
@@ -68,6 +72,11 @@ export function aegis({ folder, tokenLifeMs = 3_600_000, limits = LIMITS, now = 
   } else {
     firstAdmin.withdraw();
   }
+
+  const close = async () => {
+    await parts.outbox.close();
+    db.close();
+  };
 
   const app = new Hono()
     .route('/auth', authRoutes(parts))
@@ -81,7 +90,7 @@ export function aegis({ folder, tokenLifeMs = 3_600_000, limits = LIMITS, now = 
       return c.json({ threatLevel, level: THREAT_LEVELS.indexOf(threatLevel), findings });
     });
 
-  return { name: 'aegis', app, health: () => healthOf(parts), close: () => db.close() };
+  return { name: 'aegis', app, health: () => healthOf(parts), close };
 }
 
 function healthOf({ identities, keys, secrets, vigil }: Parts): Health {

@@ -152,7 +152,7 @@ describe('a task', () => {
     let isOpen = false;
     const gate = await startOrgan({
       name: 'llm-wrapper',
-      app: new Hono().post('/v1/chat/completions', (c) =>
+      app: new Hono().post('/v1/chat/completions', async (c) =>
         isOpen
           ? c.json({ model: 'big', choices: [{ message: { content: 'at last' } }] })
           : new Promise<Response>(() => {}),
@@ -161,7 +161,7 @@ describe('a task', () => {
     });
     const folder = temporaryFolder();
     const start = async () => {
-      const env = { PATH: process.env.PATH ?? '', FOLDER: folder, LLM_WRAPPER_URL: gate.url };
+      const env: NodeJS.ProcessEnv = { PATH: process.env.PATH, FOLDER: folder, LLM_WRAPPER_URL: gate.url };
       const child = spawn(process.execPath, [join(import.meta.dirname, 'task.fixture.ts')], {
         env,
         stdio: ['ignore', 'pipe', 'inherit'],

@@ -57,14 +57,19 @@ export const TOOLS: readonly Tool[] = [
   ),
   tool(
     'forecast',
-    'A forecast of how many events of a topic and type there will be.',
+    'A forecast of how many events of a topic and type there will be in each of the next twelve 10 s.',
     z.strictObject({
       topic: word.describe('The topic, e.g. mint.'),
       type: word.optional().describe('The type of event, e.g. transfer-settled; all when absent.'),
     }),
     ({ topic, type }, client) => {
-      const query = new URLSearchParams({ topic, ...(type === undefined ? {} : { type }) });
-      return client.callJson('oracle', `/forecast?${query}`, Anything, PATIENT);
+      const query = new URLSearchParams({
+        topic,
+        ...(type === undefined ? {} : { type }),
+        metric: 'count',
+        step: '10s',
+      });
+      return client.callJson('oracle', `/forecasts?${query}`, Anything, PATIENT);
     },
   ),
   tool(

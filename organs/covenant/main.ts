@@ -1,4 +1,4 @@
-import { dataFolder, log, messageOf, serve } from '../kit/index.ts';
+import { Client, connectEvents, dataFolder, log, messageOf, serve } from '../kit/index.ts';
 import { covenant } from './organ.ts';
 
 /** Milliseconds from an environment variable; undefined when it is not set. */
@@ -16,6 +16,7 @@ try {
   await serve(
     await covenant({
       folder: dataFolder('covenant'),
+      bus: connectEvents({ source: 'covenant', client: new Client() }),
       ...(autoMineMs === undefined ? {} : { autoMineMs }),
       ...(mempoolWarnMs === undefined ? {} : { mempoolWarnMs }),
     }),

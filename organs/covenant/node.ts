@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { log, Mutex, messageOf, openDatabase, Unavailable } from '../kit/index.ts';
+import { type EventBus, log, Mutex, messageOf, Outbox, openDatabase, Unavailable } from '../kit/index.ts';
 import { type Block, genesisBlock, mineBlock, nextBlock } from './block.ts';
 import { ChainFile } from './chain-file.ts';
 import { formatKeys, generateKeys, type KeyPair, parseKeys } from './keys.ts';
@@ -16,8 +16,13 @@ export interface NodeOptions {
   readonly rules?: Rules;
   /** Milliseconds after which waiting transactions are mined without being asked; 0 = never. Default 10 s. */
   readonly autoMineMs?: number;
+  /** Hears of blocks and transactions; without one nobody does. */
+  readonly bus?: EventBus;
   readonly now?: () => number;
 }
+
+/** The key of all its events: what happens to one chain happens in order. */
+const CHAIN = 'chain';
 
 /** How far ahead of this clock the last block of somebody else's chain may be. */
 const FUTURE_MS = 120_000;
@@ -30,6 +35,7 @@ export class Node {
   readonly #mempool: Mempool;
   readonly #now: () => number;
   readonly #autoMineMs: number;
+  readonly #outbox: Outbox;
   readonly #closeDatabase: () => void;
   /** Held while ledger, file and mempool change together, or are compared. */
   readonly #lock = new Mutex();
@@ -52,7 +58,7 @@ export class Node {
   }
 
   private constructor(options: NodeOptions, file: ChainFile, ledger: Ledger, damage: string | undefined) {
-    const { folder, rules = RULES, autoMineMs = 10_000, now = Date.now } = options;
+    const { folder, rules = RULES, autoMineMs = 10_000, bus, now = Date.now } = options;
     this.rules = rules;
     this.#file = file;
     this.#ledger = ledger;
@@ -64,6 +70,7 @@ export class Node {
     const db = openDatabase(folder, 'mempool', MIGRATIONS);
     this.#closeDatabase = () => db.close();
     this.#mempool = new Mempool(db, rules.network);
+    this.#outbox = new Outbox(db, { topic: 'covenant', bus });
     if (!this.#isPartial) this.#mempool.rebase(ledger.accounts);
     this.#scheduleMining();
   }
@@ -99,7 +106,10 @@ export class Node {
     if (this.#damage !== undefined) throw damaged(this.#damage);
     if (this.#mempool.isFull) throw new Unavailable('the mempool is full; try again after the next block');
     const result = this.#mempool.add(transaction, this.#now());
-    if (!('reason' in result)) this.#scheduleMining();
+    if ('reason' in result) return result;
+    const { from, to, amount } = transaction;
+    this.#outbox.add('transaction-accepted', { id: result.id, from, to, amount }, { key: CHAIN });
+    this.#scheduleMining();
     return result;
   }
 
@@ -151,6 +161,7 @@ export class Node {
         ledger,
         orphans.flatMap((block) => block.transactions),
       );
+      this.#outbox.add('chain-replaced', { height: ledger.tip.height, orphaned: orphans.length }, { key: CHAIN });
       log(`covenant took a longer chain: block ${ledger.tip.height}, ${orphans.length} blocks orphaned`);
       return { orphaned: orphans.length };
     });
@@ -161,6 +172,7 @@ export class Node {
     clearTimeout(this.#timer);
     this.#search.abort();
     await this.#miners.run(() => {});
+    await this.#outbox.close();
     await this.#lock.run(() => this.#closeDatabase());
   }
 
@@ -198,6 +210,8 @@ export class Node {
     await this.#file.append(block);
     judgement.take();
     this.#mempool.rebase(this.#ledger.accounts);
+    const { height, hash, miner, reward, transactions } = block;
+    this.#outbox.add('block-mined', { height, hash, miner, reward, transactions: transactions.length }, { key: CHAIN });
     return true;
   }
 

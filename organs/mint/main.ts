@@ -1,4 +1,4 @@
-import { Client, dataFolder, log, messageOf, serve } from '../kit/index.ts';
+import { Client, connectEvents, dataFolder, log, messageOf, serve } from '../kit/index.ts';
 import { mint } from './organ.ts';
 
 const {
@@ -8,7 +8,9 @@ const {
 } = process.env;
 
 try {
-  await serve(mint({ folder: dataFolder('mint'), client: new Client(), party: { name, id, origin } }));
+  const client = new Client();
+  const bus = connectEvents({ source: 'mint', client });
+  await serve(mint({ folder: dataFolder('mint'), client, bus, party: { name, id, origin } }));
 } catch (error) {
   log(`mint cannot start: ${messageOf(error)}`);
   process.exit(1);

@@ -2,9 +2,11 @@ import { Hono } from 'hono';
 import * as z from 'zod';
 import {
   type Client,
+  type EventBus,
   type Health,
   messageOf,
   type Organ,
+  Outbox,
   openDatabase,
   readBody,
   readParams,
@@ -25,6 +27,8 @@ export interface MintOptions {
   readonly folder: string;
   /** Finds covenant and aegis. */
   readonly client: Client;
+  /** Hears of transfers; without one nobody does. */
+  readonly bus?: EventBus;
   readonly party?: RelyingParty;
   readonly now?: () => number;
   /** How often released transfers are brought to covenant and looked after; default 1 s. */
@@ -58,7 +62,8 @@ export function mint(options: MintOptions): Organ {
   const party = options.party ?? { name: 'Azora Mint', id: 'localhost', origin: 'http://localhost' };
   const db = openDatabase(folder, 'mint', MIGRATIONS);
   const wallets = new Wallets(db, new Custody(folder));
-  const transfers = new Transfers(db, now);
+  const outbox = new Outbox(db, { topic: 'mint', bus: options.bus });
+  const transfers = new Transfers(db, now, outbox);
   const passkeys = new Passkeys(db, party);
   const settlement = new Settlement(client, wallets, transfers, settleEveryMs);
   const parts: Parts = { client, wallets, transfers, passkeys, settlement, now };
@@ -75,6 +80,7 @@ export function mint(options: MintOptions): Organ {
     health: () => health(parts, reviewWarn),
     async close() {
       await settlement.close();
+      await outbox.close();
       client.close();
       db.close();
     },

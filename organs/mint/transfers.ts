@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import { Address } from '../covenant/keys.ts';
 import type { Transaction } from '../covenant/transaction.ts';
-import { Conflict, type Database, NotFound } from '../kit/index.ts';
+import { Conflict, type Database, NotFound, type Outbox } from '../kit/index.ts';
 import { type Assessment, assess, type PastTransfer } from './fraud.ts';
 import type { Approval } from './signatures.ts';
 import { checkApproval, hasQuorum, type Wallet } from './wallets.ts';
@@ -75,10 +75,12 @@ export function approvalText(transfer: Pick<Transfer, 'id' | 'walletId' | 'to' |
 export class Transfers {
   readonly #db: Database;
   readonly #now: () => number;
+  readonly #outbox: Outbox;
 
-  constructor(db: Database, now: () => number) {
+  constructor(db: Database, now: () => number, outbox: Outbox) {
     this.#db = db;
     this.#now = now;
+    this.#outbox = outbox;
   }
 
   propose(wallet: Wallet, transfer: z.output<typeof NewTransfer>, balance: number): Transfer {
@@ -86,12 +88,15 @@ export class Transfers {
     const id = randomUUID();
     const now = this.#now();
     const assessment = assess({ recipient: to, amount, at: now }, this.history(wallet.id), balance);
-    this.#db
-      .prepare(
-        `INSERT INTO transfers (id, wallet_id, recipient, amount, memo, status, assessment, created_at)
+    this.#db.transaction(() => {
+      this.#db
+        .prepare(
+          `INSERT INTO transfers (id, wallet_id, recipient, amount, memo, status, assessment, created_at)
          VALUES (?, ?, ?, ?, ?, 'proposed', ?, ?)`,
-      )
-      .run(id, wallet.id, to, amount, memo, JSON.stringify(assessment), now);
+        )
+        .run(id, wallet.id, to, amount, memo, JSON.stringify(assessment), now);
+      this.#tell(id);
+    })();
     return this.get(id);
   }
 
@@ -177,6 +182,7 @@ export class Transfers {
     this.#db
       .prepare(`UPDATE transfers SET status = ?, assessment = ?, released_at = ? WHERE id = ? AND status = 'complete'`)
       .run(assessment.decision === 'review' ? 'review' : 'approved', JSON.stringify(assessment), now, id);
+    this.#tell(id);
   }
 
   review(id: string, decision: 'release' | 'reject', reviewer: string, reason: string): Transfer {
@@ -187,6 +193,7 @@ export class Transfers {
       .run(decision === 'release' ? 'approved' : 'rejected', reviewer, reason, this.#now(), id);
     const transfer = this.get(id);
     if (changes === 0) throw new Conflict(`the transfer is ${transfer.status}, not in review`);
+    this.#tell(id);
     return transfer;
   }
 
@@ -202,9 +209,34 @@ export class Transfers {
     status: 'submitted' | 'settled' | 'failed',
     detail: { height?: number; reason?: string } = {},
   ): void {
-    this.#db
-      .prepare('UPDATE transfers SET status = ?, height = ?, reason = coalesce(?, reason) WHERE id = ?')
-      .run(status, detail.height ?? null, detail.reason ?? null, id);
+    this.#db.transaction(() => {
+      this.#db
+        .prepare('UPDATE transfers SET status = ?, height = ?, reason = coalesce(?, reason) WHERE id = ?')
+        .run(status, detail.height ?? null, detail.reason ?? null, id);
+      if (status !== 'submitted') this.#tell(id);
+    })();
+  }
+
+  /** Says what the transfer is now, as `transfer-<status>`; those of test wallets are nobody's business. */
+  #tell(id: string): void {
+    const told = this.#db
+      .prepare<
+        [string],
+        {
+          id: string;
+          walletId: string;
+          from: string;
+          to: string;
+          amount: number;
+          status: Status;
+          height: number | null;
+        }
+      >(
+        `SELECT t.id, wallet_id AS walletId, address AS "from", recipient AS "to", amount, status, height
+         FROM transfers t JOIN wallets w ON w.id = wallet_id WHERE t.id = ? AND is_test = 0`,
+      )
+      .get(id);
+    if (told) this.#outbox.add(`transfer-${told.status}`, told, { key: told.walletId });
   }
 
   #open(id: string): Transfer {

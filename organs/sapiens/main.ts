@@ -1,4 +1,5 @@
-import { dataFolder, serve } from '../kit/index.ts';
+import { Client, connectEvents, dataFolder, serve } from '../kit/index.ts';
 import { sapiens } from './organ.ts';
 
-await serve(sapiens({ folder: dataFolder('sapiens') }));
+const client = new Client();
+await serve(sapiens({ folder: dataFolder('sapiens'), bus: connectEvents({ source: 'sapiens', client }) }));
