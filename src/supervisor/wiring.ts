@@ -22,6 +22,7 @@ import { renderMetrics } from '../core/metrics.ts';
 import { type Surroundings as StatusSurroundings, statusDocument, systemStatus } from '../core/status-view.ts';
 import { timestamp } from '../core/time.ts';
 import { type ExitRecord, type KeeperInfo, type KeeperNotices, type Life, RETIRED } from '../keeper/protocol.ts';
+import { Attendants } from './attendants.ts';
 import {
   type BootDocument,
   readBootDocument,
@@ -38,7 +39,7 @@ import { Hooks } from './hooks.ts';
 import { KeeperBond } from './keeper-bond.ts';
 import type { Surroundings } from './launch.ts';
 import { Lives } from './lives.ts';
-import { operations } from './operations.ts';
+import { type Operations, operations } from './operations.ts';
 import { hookPlace, runOrganHook } from './organ-hook.ts';
 import { Over } from './over.ts';
 import { forgetInstances, recallBoot, recallInstance, recordChanges, rememberBoot } from './record.ts';
@@ -84,6 +85,8 @@ export class Wiring {
   readonly #effects: Effects;
   readonly #self: SelfHealth;
   readonly #security: SecurityMonitor;
+  readonly #attendants: Attendants;
+  readonly #does: Operations;
   /** Warnings of the last minute, so that a trouble that feeds on its own warnings does not grow. */
   readonly #warned: number[] = [];
   readonly #halted = Promise.withResolvers<void>();
@@ -177,6 +180,23 @@ export class Wiring {
         }),
       onHalt: () => setImmediate(() => void this.#halt()),
     });
+    this.#does = operations({
+      running: () => this.#supervisor,
+      create: (config) => this.#create(config),
+      prepare: (config) => this.#prepareMore(config),
+      history: this.#history,
+      store: this.#store,
+      halted: this.#halted.promise,
+      latch: () => readLatch(this.#folder),
+      surroundings: this.#surroundings,
+    });
+    this.#attendants = new Attendants({
+      state: () => this.#supervisor!.state,
+      dispatch: (input) => this.#supervisor?.dispatch(input),
+      usageOf: (instance, pid) => this.#usageOf(instance, pid),
+      scale: (organ, replicas) => this.#does.scale({ organs: { [organ]: replicas } }),
+      warn: (message) => this.#warn(message),
+    });
     this.#security = new SecurityMonitor({
       folder,
       state: () => this.#supervisor!.state,
@@ -194,16 +214,6 @@ export class Wiring {
     const document = this.#readDocument();
     if (document?.machineBootId === machineBootId) await this.#takeOver(document);
     else if (document) this.#buryBoot(document);
-    const does = operations({
-      running: () => this.#supervisor,
-      create: (config) => this.#create(config),
-      prepare: (config) => this.#prepareMore(config),
-      history: this.#history,
-      store: this.#store,
-      halted: this.#halted.promise,
-      latch: () => readLatch(this.#folder),
-      surroundings: this.#surroundings,
-    });
     this.#control = await serveControl({
       path: this.#folder.supervisorSocket,
       history: this.#history,
@@ -218,16 +228,16 @@ export class Wiring {
         }),
         retire: () => this.#retire(),
         status: () => this.#status(),
-        up: (request) => this.#redaction.answer(does.up(request)),
-        down: (request) => this.#redaction.answer(does.down(request)),
-        act: (request) => this.#redaction.answer(does.act(request)),
-        plan: (request) => this.#redaction.value(does.plan(request)),
-        reload: (request) => this.#redaction.answer(does.reload(request)),
-        scale: (request) => this.#redaction.answer(does.scale(request)),
-        emergency: (request) => this.#redaction.answer(does.emergency(request)),
+        up: (request) => this.#redaction.answer(this.#does.up(request)),
+        down: (request) => this.#redaction.answer(this.#does.down(request)),
+        act: (request) => this.#redaction.answer(this.#does.act(request)),
+        plan: (request) => this.#redaction.value(this.#does.plan(request)),
+        reload: (request) => this.#redaction.answer(this.#does.reload(request)),
+        scale: (request) => this.#redaction.answer(this.#does.scale(request)),
+        emergency: (request) => this.#redaction.answer(this.#does.emergency(request)),
         check: () => this.#redaction.answer(this.#check()),
-        wait: (request) => this.#redaction.answer(does.wait(request)),
-        oneOff: (request) => does.oneOff(request),
+        wait: (request) => this.#redaction.answer(this.#does.wait(request)),
+        oneOff: (request) => this.#does.oneOff(request),
       },
       // Started for a command that left without booting anything: nobody needs it.
       onAlone: () => {
@@ -411,6 +421,7 @@ export class Wiring {
   // -------------------------------------------------------------------------------------------- the record
 
   #onChanged(before: SystemState, after: SystemState): void {
+    this.#attendants.follow(after);
     if (before.config !== after.config) {
       this.#redaction.use(after.config, this.#folder.secrets);
       this.#saveOrgans(after.config);
@@ -560,11 +571,14 @@ export class Wiring {
       mask: this.#redaction.text,
       portsOf: (instance) => this.#endpoints.portsOf(instance),
       urlOf: (instance) => this.#endpoints.urlOf(instance),
-      usageOf: (instance, pid) => {
-        const life = lifeOf(this.#supervisor!.state.instances.get(instance)!);
-        return this.#usage.of(instance, pid, life?.since.mono ?? at.mono, at.mono);
-      },
+      usageOf: (instance, pid) => this.#usageOf(instance, pid),
     };
+  }
+
+  #usageOf(instance: string, pid: number): ReturnType<Usage['of']> {
+    const at = now().mono;
+    const known = this.#supervisor?.state.instances.get(instance);
+    return this.#usage.of(instance, pid, (known && lifeOf(known))?.since.mono ?? at, at);
   }
 
   readonly #surroundings = (system: SystemState): Surroundings => ({
@@ -649,6 +663,7 @@ export class Wiring {
     this.#ending = true;
     const state = this.#supervisor?.state;
     this.#security.stop();
+    this.#attendants.stop();
     failpoint('supervisor:halt-begun');
     await this.#hooks.drained(LAST_HOOKS_MS);
     await this.#registry.close();

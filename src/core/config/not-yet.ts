@@ -13,13 +13,8 @@ const anyOrgan = (isUsed: (organ: WrittenOrgan) => boolean) => (_: WrittenFile, 
   organs.some(isUsed);
 
 const NOT_YET: readonly Row[] = [
-  { key: 'hooks', isUsed: (file) => file.hooks !== undefined },
-  { key: 'organs.*.autoscale', isUsed: anyOrgan((organ) => organ.autoscale !== undefined) },
-  { key: 'organs.*.hooks', isUsed: anyOrgan((organ) => organ.hooks !== undefined) },
-  { key: 'organs.*.resources', isUsed: anyOrgan((organ) => organ.resources !== undefined) },
-  { key: 'organs.*.schedule', isUsed: anyOrgan((organ) => organ.schedule !== undefined) },
+  { key: 'organs.*.resources.cpu', isUsed: anyOrgan((organ) => organ.resources?.cpu !== undefined) },
   { key: 'organs.*.user', isUsed: anyOrgan((organ) => organ.user !== undefined) },
-  { key: 'organs.*.watch', isUsed: anyOrgan((organ) => organ.watch !== undefined) },
 ];
 
 /** The keys that the file uses in vain, in one line; null when there are none. */

@@ -23,7 +23,7 @@ import {
 /** This many restarts in a row without one long run are a crash loop. */
 const CRASH_LOOP = 3;
 
-export const failedStart = (cause: string): AfterStop => ({ next: 'policy', success: false, cause });
+export const toBeHealed = (cause: string): AfterStop => ({ next: 'policy', success: false, cause });
 
 /** Ends a running life: the organ's own way first, then by force. `after` says what then. */
 export function endLife(instance: Instance, next: AfterStop, context: Context): Turn {

@@ -25,6 +25,8 @@ export type InstanceInput =
       readonly generation: number;
       readonly left: readonly { readonly pid: number; readonly command: string }[];
     }
+  /** It uses more than it may. */
+  | { readonly type: 'exceeded'; readonly generation: number; readonly message: string }
   | { readonly type: 'elapsed'; readonly generation: number; readonly timer: InstanceTimer };
 
 export interface ExitSeen {
@@ -57,9 +59,13 @@ export type SystemInput =
       readonly verb: 'start' | 'stop' | 'restart';
       readonly instances: readonly string[] /** instead of each organ's own */;
       readonly stopTimeoutMs?: number | null;
+      /** Why; without it a user asked. */
+      readonly reason?: string;
     }
   /** Another configuration for the running system; only what differs is touched. */
   | { readonly type: 'reload'; readonly config: SystemConfig; readonly heldDown: readonly string[] }
+  /** The time of a scheduled task has come; `missed` times before it went by unseen. */
+  | { readonly type: 'due'; readonly organ: string; readonly missed: number }
   /** What cannot wait any longer: SIGKILL to every tree, no order. */
   | { readonly type: 'force' }
   | { readonly type: 'checked'; readonly passed: boolean; readonly checks: readonly CheckOutcome[] }

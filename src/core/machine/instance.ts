@@ -1,6 +1,6 @@
 import { observe, UNKNOWN } from '../health.ts';
 import { within } from './describe.ts';
-import { endLife, failedStart, onExited, onGone } from './ending.ts';
+import { endLife, onExited, onGone, toBeHealed } from './ending.ts';
 import type { InstanceInput } from './inputs.ts';
 import { becomeReady, onSpawned, onSpawnFailed, passReadiness } from './starting.ts';
 import type { AfterStop, In, Instance, State, Tag } from './state.ts';
@@ -26,6 +26,7 @@ const AT_REST = {
   exited: ignore,
   gone: ignore,
   elapsed: ignore,
+  exceeded: ignore,
 };
 
 const TABLE: Table = {
@@ -56,13 +57,14 @@ const TABLE: Table = {
         ? ignore(
             set(instance, {
               ...instance.state,
-              stop: instance.state.stop ?? failedStart('the keeper did not answer in time'),
+              stop: instance.state.stop ?? toBeHealed('the keeper did not answer in time'),
             }),
           )
         : ignore(instance),
   },
   starting: {
     ...AT_REST,
+    exceeded: (instance, input, context) => endLife(instance, toBeHealed(input.message), context),
     signalledReady: (instance, _input, context) => passReadiness(instance, context, null),
     probed: (instance, input, context) => {
       if (instance.state.stage !== 'probing') return ignore(instance);
@@ -74,7 +76,7 @@ const TABLE: Table = {
       return ignore({ ...instance, reason: `not ready yet: ${why}` });
     },
     verified: (instance, input, context) =>
-      input.passed ? becomeReady(instance, context) : endLife(instance, failedStart(input.message), context),
+      input.passed ? becomeReady(instance, context) : endLife(instance, toBeHealed(input.message), context),
     exited: (instance, input, context) => onExited(instance, input, context),
     elapsed: (instance, input, context) => {
       switch (input.timer) {
@@ -83,7 +85,7 @@ const TABLE: Table = {
         case 'start-timeout': {
           const limit = within(context.organ.health.startTimeoutMs);
           const detail = instance.reason?.replace(/^not ready yet: /, '');
-          return endLife(instance, failedStart(`not ready ${limit}${detail ? `: ${detail}` : ''}`), context);
+          return endLife(instance, toBeHealed(`not ready ${limit}${detail ? `: ${detail}` : ''}`), context);
         }
         case 'backoff':
         case 'spawn-again':
@@ -93,6 +95,7 @@ const TABLE: Table = {
   },
   ready: {
     ...AT_REST,
+    exceeded: (instance, input, context) => endLife(instance, toBeHealed(input.message), context),
     probed: onProbedReady,
     exited: (instance, input, context) => onExited(instance, input, context),
   },

@@ -14,6 +14,7 @@ import { onDecision, onFindings } from './guard.ts';
 import type { Stamped, SystemInput } from './inputs.ts';
 import { stepInstance } from './instance.ts';
 import {
+  conditionsHold,
   instancesOf,
   obstacles,
   relationsOf,
@@ -48,6 +49,9 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
       draft.effects.push({ type: 'bootDeadline', delayMs: null });
       draft.each((instance, context) => stop(instance, input.reason, { next: 'stopped' }, context));
       break;
+    case 'due':
+      due(draft, input.organ, input.missed);
+      break;
     case 'reload':
       reload(draft, input.config, input.heldDown);
       break;
@@ -61,7 +65,7 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
           instance.stopTimeoutMs === stopTimeoutMs ? keep(instance) : keep({ ...instance, stopTimeoutMs }),
         );
       }
-      act(draft, input.verb, input.instances);
+      act(draft, input.verb, input.instances, input.reason);
       break;
     case 'checked':
       draft.progress(checksDone(draft.system, input.passed, input.checks));
@@ -166,10 +170,17 @@ export function newInstance(organ: string, name: string, replica: number): Insta
 
 // ---------------------------------------------------------------------------------------------- what users ask
 
+/** Those that start by themselves, without those that are on their way out. */
+function organsToStart({ config, retiring }: SystemState): string[] {
+  return Object.values(config.organs).flatMap((organ) =>
+    organ.autostart && !instanceNames(organ).every((name) => retiring.has(name)) ? [organ.name] : [],
+  );
+}
+
 function up(draft: Draft, input: Extract<SystemInput, { type: 'up' }>): void {
   const { config, boot } = draft.system;
   const first = boot.phase === 'stopped' || boot.phase === 'halted';
-  const named = input.organs ?? Object.values(config.organs).flatMap((organ) => (organ.autostart ? [organ.name] : []));
+  const named = input.organs ?? organsToStart(draft.system);
   const wanted = input.noDeps ? new Set(named) : withDependencies(config, named);
   const held = new Set(input.heldDown);
 
@@ -192,6 +203,7 @@ function up(draft: Draft, input: Extract<SystemInput, { type: 'up' }>): void {
     draft.effects.push({ type: 'bootDeadline', delayMs: config.boot.timeoutMs }, ...stepStarted(draft.system));
   }
   draft.each((instance, context) => {
+    if (draft.system.retiring.has(instance.name)) return keep(instance);
     if (held.has(instance.organ)) {
       return isAlive(instance)
         ? keep(instance)
@@ -244,6 +256,41 @@ function reload(draft: Draft, config: SystemConfig, heldDown: readonly string[])
   });
 }
 
+/** A scheduled task's time: started, unless the run before has not ended yet. */
+function due(draft: Draft, organ: string, missed: number): void {
+  if (isGoingDown(draft.system.boot.phase)) return;
+  for (const { name } of instancesOf(draft.system, organ)) {
+    const instance = draft.system.instances.get(name)!;
+    const { runs = 0, skipped = 0, missed: before = 0 } = instance.health.metrics;
+    const overlaps = isAlive(instance) || instance.state.tag === 'waiting' || instance.state.tag === 'backoff';
+    if (!overlaps) draft.turn(name, start);
+    const metrics = { runs: runs + (overlaps ? 0 : 1), skipped: skipped + (overlaps ? 1 : 0), missed: before + missed };
+    draft.turn(name, (now) => keep({ ...now, health: { ...now.health, metrics } }));
+    if (overlaps) {
+      draft.warn(
+        organ,
+        name,
+        `${name} is not started: the run before has not ended yet (${metrics.skipped} skipped so far)`,
+        {
+          kind: 'schedule-skipped',
+          ...metrics,
+        },
+      );
+    }
+    if (missed > 0) {
+      draft.warn(
+        organ,
+        name,
+        `${missed} runs of ${name} were missed: the machine or azora was not there; it runs once now`,
+        {
+          kind: 'schedule-missed',
+          ...metrics,
+        },
+      );
+    }
+  }
+}
+
 function describePlan(plan: Plan): string {
   const changes = [
     ...plan.organs.map(({ organ, action, why }) => `${action} ${organ} (${why.join(', ')})`),
@@ -255,7 +302,7 @@ function describePlan(plan: Plan): string {
 /** A task on a schedule is started by the clock alone. */
 const startsByItself = (system: SystemState, organ: string): boolean => system.config.organs[organ]?.schedule === null;
 
-function act(draft: Draft, verb: 'start' | 'stop' | 'restart', names: readonly string[]): void {
+function act(draft: Draft, verb: 'start' | 'stop' | 'restart', names: readonly string[], why?: string): void {
   const { phase } = draft.system.boot;
   // Whoever is on the way down starts nothing any more.
   if (verb !== 'stop' && isGoingDown(phase)) return;
@@ -282,7 +329,7 @@ function act(draft: Draft, verb: 'start' | 'stop' | 'restart', names: readonly s
     case 'restart':
       for (const name of withRestarting(draft.system, names)) {
         draft.turn(name, (instance, context) =>
-          stop(instance, 'restart asked for by a user', { next: 'again' }, context),
+          stop(instance, why ?? 'restart asked for by a user', { next: 'again' }, context),
         );
       }
       return;
@@ -308,7 +355,7 @@ function decide(draft: Draft, answer: Decision | string): void {
   const names = decision.organ ? instancesOf(draft.system, decision.organ).map((instance) => instance.name) : [];
   switch (decision.action) {
     case 'restart-organ':
-      act(draft, 'restart', names);
+      act(draft, 'restart', names, `restarted for security: ${decision.reason}`);
       return;
     case 'stop-organ':
       for (const name of names) {
@@ -415,11 +462,9 @@ function mayStart(system: SystemState, instance: Instance): boolean {
   switch (boot.phase) {
     case 'booting':
     case 'boot-failed':
-      return (
-        (relationsOf(config).gate.get(instance.organ) ?? 0) <= boot.step && obstacles(system, instance).length === 0
-      );
+      return (relationsOf(config).gate.get(instance.organ) ?? 0) <= boot.step && conditionsHold(system, instance);
     case 'ready':
-      return obstacles(system, instance).length === 0;
+      return conditionsHold(system, instance);
     case 'stopping':
     case 'stopped':
     case 'emergency':
@@ -528,6 +573,10 @@ class Draft {
   progress({ boot, effects }: { boot: Boot; effects: readonly Effect[] }): void {
     if (boot !== this.system.boot) this.system = { ...this.system, boot };
     this.effects.push(...effects);
+  }
+
+  warn(organ: string, instance: string, message: string, data: NewEvent['data']): void {
+    this.effects.push({ type: 'emit', event: { type: 'warning', organ, instance, message, data } });
   }
 
   emit(type: NewEvent['type'], message: string, data: NewEvent['data']): void {

@@ -88,6 +88,15 @@ describe('reload', () => {
     expect(world.state.retiring.size).toBe(0);
   });
 
+  test('what is on its way out is not started by an up that comes with it', () => {
+    const world = running(system([organ('a'), organ('b')]));
+    const smaller = system([organ('a')]);
+    reload(world, smaller);
+    world.send({ type: 'up', config: smaller, organs: null, noDeps: false, heldDown: [] });
+    world.obeys('b');
+    expect([...world.state.instances.keys()]).toEqual(['a']);
+  });
+
   test('what is new starts when what it needs is there', () => {
     const world = running(system([organ('a')]));
     reload(world, system([organ('a'), organ('b', { dependsOn: [needs('c')] }), organ('c')]));
