@@ -149,6 +149,8 @@ export class SupervisorProcess {
 
   stop(): void {
     this.#stopped = true;
+    // One that waits for the other's lock, or for us, has nothing to come to. It is not reaped yet, so the number is its own.
+    if (this.#child !== null && this.#connected !== this.#child) process.kill(this.#child, 'SIGKILL');
     if (this.#retry) clearTimeout(this.#retry);
   }
 

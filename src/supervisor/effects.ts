@@ -149,6 +149,7 @@ export class Effects {
       spawnRequest(system.config, instance, generation, token, surroundings),
     );
     failpoint('supervisor:spawned');
+    if (!result) return;
     if (result.ok) {
       this.#tell(instance.name, { type: 'spawned', generation, pid: result.pid });
     } else {

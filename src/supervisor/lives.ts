@@ -38,17 +38,15 @@ export class Lives {
     this.#runPreStop = runPreStop;
   }
 
-  async spawn(request: SpawnRequest): Promise<SpawnResult> {
+  /** null: the keeper is gone. Whether it was spawned is found out from the next one. */
+  async spawn(request: SpawnRequest): Promise<SpawnResult | null> {
     try {
       const answer = this.#keeper().request('spawn', request, null);
       setImmediate(() => failpoint('supervisor:spawn-asked'));
       // However long it takes: an answer that comes late is one all the same, and a broken connection is noticed.
       return await answer;
     } catch (error) {
-      // Whether it was spawned is found out when the next connection is made.
-      if (error instanceof FailureError) {
-        return { ok: false, reason: 'again', code: error.failure.kind, message: error.failure.message };
-      }
+      if (error instanceof FailureError && error.failure.kind === 'unreachable') return null;
       throw error;
     }
   }

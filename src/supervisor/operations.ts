@@ -7,6 +7,7 @@ import type {
   UpRequest,
   UpResult,
 } from '../adapters/control/protocol.ts';
+import { failpoint } from '../adapters/failpoint.ts';
 import type { Latch } from '../adapters/latch.ts';
 import type { Store } from '../adapters/sqlite/store.ts';
 import type { SystemConfig } from '../core/config/model.ts';
@@ -193,6 +194,7 @@ export function operations(means: OperationsMeans): Operations {
         // Of one replica among several nothing is kept: the next boot starts all of them.
         if (before.config.organs[organ]) store.setDesired(organ, verb === 'stop' ? 'down' : null);
       }
+      failpoint('supervisor:desired-stored');
       supervisor.dispatch({ type: 'act', verb, instances: names, stopTimeoutMs: timeoutMs });
       await supervisor.until(
         (state) =>

@@ -34,6 +34,8 @@ export interface SystemOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** More environment for every command. */
   readonly env?: Readonly<Record<string, string>>;
+  /** For a test that runs beside others of its file: hooks would not know which of them they belong to. Its block ends the system. */
+  readonly concurrent?: boolean;
 }
 
 export interface RunOptions {
@@ -77,7 +79,7 @@ export class System implements AsyncDisposable {
   #end: Promise<void> | undefined;
   #story = '';
 
-  constructor({ yaml, files = {}, env = {} }: SystemOptions) {
+  constructor({ yaml, files = {}, env = {}, concurrent = false }: SystemOptions) {
     this.folder = mkdtempSync(join(tmpdir(), 'azora-e2e-'));
     this.state = stateFolder(join(this.folder, '.azora'));
     const id = randomBytes(8).toString('hex');
@@ -86,6 +88,7 @@ export class System implements AsyncDisposable {
     this.#env = { ...outerEnvironment(), AZORA_TEST_RIG: id, PUPPET_SOCKET: this.puppets.socketPath, ...env };
     this.write('azora.yaml', typeof yaml === 'string' ? yaml : JSON.stringify({ version: 1, ...yaml }, null, 2));
     for (const [path, text] of Object.entries(files)) this.write(path, text);
+    if (concurrent) return;
     try {
       onTestFailed(() => console.error(this.#story));
       // A test that runs out of time never gets to the end of its block.

@@ -47,10 +47,11 @@ const cases = FAILPOINTS.flatMap((name) =>
 );
 
 describe.concurrent('killed at', () => {
-  test.for(cases)('$name, time $time', { timeout: 120_000 }, async ({ name, time }) => {
+  test.for(cases)('$name, time $time', { timeout: 120_000 }, async ({ name, time }, { expect }) => {
     const mark = join(tmpdir(), `azora-failpoint-${randomBytes(8).toString('hex')}`);
     const hasStruck = () => existsSync(mark);
     await using system = await rig.system({
+      concurrent: true,
       yaml: {
         boot: { steps: [{ name: 'base', organs: ['db'] }] },
         checks: [{ name: 'there', exec: 'true' }],
@@ -70,8 +71,14 @@ describe.concurrent('killed at', () => {
     const run = (...args: string[]) => system.run(args, { timeoutMs: 60_000 });
 
     let up = await run('up', '-d');
+    const unseen = (name === 'keeper:reaped' || name === 'keeper:drained') && up.code === 1;
     // A keeper that dies before it listens to anybody has nobody who would start another: the command says so, and may be typed again.
     if (up.code === 4 && name.startsWith('keeper:')) up = await run('up', '-d');
+    if (unseen) {
+      // The kernel told of its end once, to a keeper that did not live to write it down: nobody can know how it ended.
+      expect(up.stderr).toContain('once failed: ended while nobody could see how');
+      up = await run('restart', 'once');
+    }
     expect(up.code, up.stderr).toBe(0);
     await system.waitFor(({ organs }) => instanceIn({ organs } as never, 'frail').restarts >= 1);
     const first = AFTER_A_DEATH[name];
@@ -116,8 +123,7 @@ describe.concurrent('killed at', () => {
 
 /** Ready by its first line; says who it is in a ledger of its own, and who is there already. */
 function ledgered(name: string, more: object): object {
-  const script = `echo "$$ $AZORA_COOKIE" >>ledger-${name}; : >ready-${name}; echo ready; exec sleep 1000`;
-  return quiet({ command: script, ...more });
+  return quiet({ command: [rig.program('keeps-a-ledger.sh'), name], ...more });
 }
 
 /** Of each organ the latest life runs, and no other; none was started twice under one cookie. */

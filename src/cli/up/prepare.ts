@@ -12,8 +12,8 @@ import type { Connection } from '../connect.ts';
 import { startSupervisor } from '../daemons.ts';
 import { locateFile } from '../locate.ts';
 import { requireKnown } from '../organs.ts';
-import { renderPlan } from '../render/plan.ts';
 import { persistently } from '../persistently.ts';
+import { renderPlan } from '../render/plan.ts';
 import { indent, list } from '../render/text.ts';
 import { withOwnVersion } from '../versions.ts';
 

@@ -81,7 +81,9 @@ function interrupted({ boot }: SystemState): SystemInput[] {
 
 function reconcile(saved: Instance, known: KnownLife | undefined, { heldDown }: Facts, now: Instant): Instance {
   const wanted: Instance = heldDown.has(saved.organ) ? { ...saved, desired: 'down' } : saved;
-  const found = known && known.generation >= saved.generation ? withLife(wanted, known, now) : withoutLife(wanted, now);
+  // What lives is never overlooked, whatever was thought of it.
+  const counts = known && (known.generation >= saved.generation || (known.exit === null && !('life' in saved.state)));
+  const found = counts ? withLife(wanted, known, now) : withoutLife(wanted, now);
   if (!heldDown.has(saved.organ)) return found;
   switch (found.state.tag) {
     case 'starting':
