@@ -45,14 +45,14 @@ describe('an account', () => {
     const { users, signUp, patch } = await system();
     const [ann, ben] = [await signUp('ann'), await signUp('ben')];
     await users.get('/me', ann.headers);
-    expect((await users.get(`/users/${ann.id}`, ben.headers)).status).toBe(404);
+    expect((await users.get(`/${ann.id}`, ben.headers)).status).toBe(404);
     await patch({ isPublic: true, about: 'hello', email: 'ann@example.org' }, ann.headers);
-    expect((await users.get(`/users/${ann.id}`, ben.headers)).body).toEqual({
+    expect((await users.get(`/${ann.id}`, ben.headers)).body).toEqual({
       id: ann.id,
       displayName: 'ann',
       about: 'hello',
     });
-    expect((await users.get('/users', ben.headers)).status).toBe(403);
+    expect((await users.get('/', ben.headers)).status).toBe(403);
     expect(await patch({ email: 'ANN@example.org' }, ben.headers)).toMatchObject({ status: 409 });
   });
 

@@ -67,7 +67,7 @@ export function userService({ folder, client, bus, now = () => new Date() }: Use
       if (!existed) throw new NotFound('there is no account to delete');
       return c.body(null, 204);
     })
-    .get('/users/:id', async (c) => {
+    .get('/:id', async (c) => {
       const { id } = readParams(c, UserId);
       const identity = await identify(c, client);
       const account = accounts.find(id);
@@ -77,7 +77,7 @@ export function userService({ folder, client, bus, now = () => new Date() }: Use
       const { displayName, about } = account;
       return c.json({ id, displayName, about });
     })
-    .get('/users', async (c) => {
+    .get('/', async (c) => {
       const { roles, username } = await identify(c, client);
       if (!roles.includes('admin')) throw new Forbidden(`${username} lacks the role admin`);
       const { limit, offset } = readQuery(c, Page);
