@@ -3,31 +3,35 @@
  * is imported when it is known to be needed, and not before: a command should start as fast as Node itself.
  */
 
-const [first, ...rest] = process.argv.slice(2);
-switch (first) {
-  case '__keeper': {
-    const { runKeeper } = await import('./keeper/main.ts');
-    await runKeeper(rest);
-    break;
-  }
-  case '__supervisor': {
-    dropLauncherVariables();
-    const { runSupervisor } = await import('./supervisor/main.ts');
-    await runSupervisor(rest);
-    break;
-  }
-  case '__query': {
-    const { runQueryProcess } = await import('./cli/query/child.ts');
-    await runQueryProcess(rest);
-    break;
-  }
-  default: {
-    if (first === 'up') {
-      const { headStart } = await import('./cli/head-start.ts');
-      headStart(rest, process.env, process.cwd());
+void run(process.argv.slice(2));
+
+async function run(argv: readonly string[]): Promise<void> {
+  const [first, ...rest] = argv;
+  switch (first) {
+    case '__keeper': {
+      const { runKeeper } = await import('./keeper/main.ts');
+      await runKeeper(rest);
+      break;
     }
-    const { runCli } = await import('./cli/process.ts');
-    await runCli(process.argv.slice(2));
+    case '__supervisor': {
+      dropLauncherVariables();
+      const { runSupervisor } = await import('./supervisor/main.ts');
+      await runSupervisor(rest);
+      break;
+    }
+    case '__query': {
+      const { runQueryProcess } = await import('./cli/query/child.ts');
+      await runQueryProcess(rest);
+      break;
+    }
+    default: {
+      if (first === 'up') {
+        const { headStart } = await import('./cli/head-start.ts');
+        headStart(rest, process.env, process.cwd());
+      }
+      const { runCli } = await import('./cli/process.ts');
+      await runCli(argv);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
 import type * as Koffi from 'koffi';
+import { loadEmbeddedAddon } from './addons.ts';
 
 /**
  * The handful of C library calls that Node has no word for, through koffi. Everything that uses them has another way for
@@ -43,7 +44,7 @@ export function loadLibc(): Libc | null {
 
 function tryLoad(): Libc | null {
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+    const koffi = findKoffi();
     const library = koffi.load(null);
     const bind = (definition: string) => library.func(definition) as (...args: unknown[]) => number;
     const tryBind = (definition: string) => {
@@ -79,3 +80,9 @@ function tryLoad(): Libc | null {
     return null; // no prebuilt koffi for this machine: callers take their other way
   }
 }
+
+/** The addon's own exports are the library: its package only looks for the file. */
+const findKoffi = (): typeof Koffi =>
+  (process.getBuiltinModule('node:sea').isSea()
+    ? loadEmbeddedAddon('koffi')
+    : createRequire(import.meta.url)('koffi')) as typeof Koffi;

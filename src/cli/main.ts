@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
-import { ownVersion } from '../adapters/version.ts';
+import { describeVersion, ownVersion } from '../adapters/version.ts';
 import { EXIT, FAILURE_EXIT, FailureError } from '../core/failures.ts';
 import type { CommandContext, CommandModule, GlobalOptions } from './command.ts';
 import { PROGRESS } from './command.ts';
@@ -69,7 +69,7 @@ function buildProgram(outside: Omit<CommandContext, 'global'>, outcome: Outcome)
     })
     .enablePositionalOptions()
     .helpCommand(false)
-    .version(outside.version, '-V, --version', 'print the version')
+    .version(describeVersion(), '-V, --version', 'print the version, the commit and the Node.js it runs on')
     .helpOption('-h, --help', 'show help')
     .addHelpText(
       'after',

@@ -41,10 +41,10 @@ describe('what was typed', () => {
     expect(stderr).toContain('no azora.yaml in / or any folder above it');
   });
 
-  test('--version prints the version of the package', async () => {
+  test('--version prints the version of the package, where it is from and its Node', async () => {
     expect(await azora(['--version'], { cwd })).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+ \(from its sources, Node\.js \d+\.\d+\.\d+\)\n$/),
     });
   });
 });

@@ -1,0 +1,143 @@
+/**
+ * Builds dist/azora, the single binary for this machine's kind: the very Node that runs this script, and the program inside it.
+ * The same sources, packages and Node give the same bytes.
+ *
+ *     node scripts/build-binary.ts [-o FILE] [--commit ID] [--strip]
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { Script } from 'node:vm';
+import { inject } from 'postject';
+import type { Plugin } from 'rolldown';
+import { bundle, licenseOf, root } from './bundle.ts';
+import { commit, version } from './version.ts';
+
+const { values } = parseArgs({
+  options: { output: { type: 'string', short: 'o' }, commit: { type: 'string' }, strip: { type: 'boolean' } },
+});
+const output = resolve(values.output ?? join(root, 'dist/azora'));
+const packageFolder = (name: string): string => join(root, 'node_modules', name);
+
+/** Where Node looks for what has been put into it, and the mark that says that something has (nodejs.org/api/single-executable-applications.html). */
+const RESOURCE = 'NODE_SEA_BLOB';
+const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+
+/**
+ * No thread pool of V8's: threads that a command starts for nothing. No inspector on SIGUSR1. The environment's NODE_OPTIONS is
+ * meant for organs, `cli` leaves it alone and lets azora start its keeper with options of its own.
+ */
+const EXEC_ARGV = ['--v8-pool-size=0', '--disable-sigusr1', '--disable-warning=ExperimentalWarning'];
+
+const build = { version, commit: values.commit ?? commit() };
+const program = await bundle({ entry: 'main.ts', build, external: [], plugins: [embeddedDatabase()] });
+const loader = await bundle({ entry: 'binary/main.ts', build, external: [] });
+const addons = [addonFile('better-sqlite3'), addonFile('koffi')];
+const work = mkdtempSync(join(tmpdir(), 'azora-build-'));
+try {
+  const finished = join(work, 'azora');
+  copyFileSync(process.execPath, finished);
+  chmodSync(finished, 0o755);
+  if (values.strip) execFileSync('strip', [finished]);
+  await inject(finished, RESOURCE, makeBlob(), { sentinelFuse: FUSE });
+  mkdirSync(dirname(output), { recursive: true });
+  // A system may run from the file that is there: it is replaced, not written over.
+  copyFileSync(finished, `${output}.new`);
+  chmodSync(`${output}.new`, 0o755);
+  renameSync(`${output}.new`, output);
+} finally {
+  rmSync(work, { recursive: true });
+}
+const bytes = readFileSync(output);
+const hash = createHash('sha256').update(bytes).digest('hex');
+console.log(`${output}: azora ${build.version} (${build.commit}), Node.js ${process.versions.node}`);
+console.log(`${(bytes.length / 1e6).toFixed(1)} MB, sha256 ${hash}`);
+
+/** What is put into Node, made by that Node. */
+function makeBlob(): Buffer {
+  const assets: Record<string, string> = {};
+  const add = (key: string, content: string | Buffer) => {
+    const path = join(work, key.replaceAll('/', '-'));
+    writeFileSync(path, content);
+    assets[key] = path;
+  };
+  for (const { name, code } of program.chunks) {
+    const source = `(function (exports, require, module, __filename) {${code}\n})`;
+    add(`code/${name}`, source);
+    add(`cache/${name}`, compile(source, `azora:${name}`));
+  }
+  for (const { name, bytes } of addons) {
+    const id = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+    add(`addon/${name}-${id}.node`, bytes);
+  }
+  add('licenses.txt', licenses());
+  const main = join(work, 'loader.js');
+  writeFileSync(main, loader.chunks[0]!.code);
+  const config = join(work, 'sea.json');
+  const blob = join(work, 'blob');
+  writeFileSync(
+    config,
+    JSON.stringify({
+      main,
+      output: blob,
+      disableExperimentalSEAWarning: true,
+      useCodeCache: true,
+      execArgv: EXEC_ARGV,
+      execArgvExtension: 'cli',
+      assets,
+    }),
+  );
+  execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+  return readFileSync(blob);
+}
+
+/**
+ * V8's code for a source. By itself V8 leaves functions out until they are called, so all are compiled now; the flag is put back
+ * before the result is taken, as V8 refuses code that was made under other flags.
+ */
+function compile(source: string, filename: string): Buffer {
+  if (process.env.LAZY !== '1') setFlagsFromString('--no-lazy');
+  try {
+    const script = new Script(source, { filename });
+    setFlagsFromString('--lazy');
+    return script.createCachedData();
+  } finally {
+    setFlagsFromString('--lazy');
+  }
+}
+
+/** better-sqlite3 finds its addon through the file system; here it gets the embedded one. */
+function embeddedDatabase(): Plugin {
+  const library = join(packageFolder('better-sqlite3'), 'lib');
+  return {
+    name: 'embedded-database',
+    resolveId: (id) => (id === 'better-sqlite3' ? '\0embedded-database' : null),
+    load: (id) =>
+      id !== '\0embedded-database'
+        ? null
+        : `import { loadEmbeddedAddon } from ${JSON.stringify(join(root, 'src/adapters/addons.ts'))};
+           import createDatabase from ${JSON.stringify(join(library, 'database.js'))};
+           import SqliteError from ${JSON.stringify(join(library, 'sqlite-error.js'))};
+           let addon;
+           const Database = createDatabase(() => (addon ??= loadEmbeddedAddon('better-sqlite3')), false);
+           export default Object.assign(Database, { SqliteError });`,
+  };
+}
+
+function addonFile(name: 'better-sqlite3' | 'koffi'): { readonly name: string; readonly bytes: Buffer } {
+  const target = `${process.platform}-${process.arch}`;
+  const path =
+    name === 'koffi'
+      ? join(packageFolder(`@koromix/koffi-${target}`), target.replace('-', '_'), 'koffi.node')
+      : join(packageFolder('better-sqlite3'), 'prebuilds', `${target}.node`);
+  return { name, bytes: readFileSync(path) };
+}
+
+function licenses(): string {
+  const native = ['better-sqlite3', 'koffi'].map((name) => licenseOf(packageFolder(name)));
+  return [readFileSync(join(root, 'LICENSE'), 'utf8'), program.licenses, ...native].join('\n');
+}
