@@ -45,7 +45,8 @@ export interface Means {
 
 export class Effects {
   readonly #means: Means;
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  /** What takes each of them away. */
+  readonly #timers = new Map<string, () => void>();
   /** Instances whose `pre_start` runs. */
   readonly #preStarts = new Map<string, AbortController>();
   #bootDeadline: NodeJS.Timeout | null = null;
@@ -310,18 +311,22 @@ export class Effects {
 
   #setTimer(key: string, delayMs: number, run: () => void): void {
     this.#cancel(key);
-    this.#timers.set(
-      key,
-      setTimeout(() => {
-        this.#timers.delete(key);
-        run();
-      }, delayMs),
-    );
+    const fire = (): void => {
+      this.#timers.delete(key);
+      run();
+    };
+    // No delay (a restart at once) is none: the shortest timer takes a millisecond.
+    if (delayMs <= 0) {
+      const immediate = setImmediate(fire);
+      this.#timers.set(key, () => clearImmediate(immediate));
+    } else {
+      const timer = setTimeout(fire, delayMs);
+      this.#timers.set(key, () => clearTimeout(timer));
+    }
   }
 
   #cancel(key: string): void {
-    const timer = this.#timers.get(key);
-    if (timer) clearTimeout(timer);
+    this.#timers.get(key)?.();
     this.#timers.delete(key);
   }
 }
