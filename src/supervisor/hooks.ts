@@ -45,6 +45,7 @@ export class Hooks {
   /** Those that have something to do. */
   readonly #queues = new Map<string, Queue>();
   #idle: (() => void)[] = [];
+  readonly #abort = new AbortController();
 
   constructor(means: HooksMeans) {
     this.#means = means;
@@ -68,16 +69,22 @@ export class Hooks {
           ...this.#placeOf(event.instance!, line, event),
           input: `${JSON.stringify(event)}\n`,
           timeoutMs: ORGAN_TIMEOUT_MS,
+          signal: this.#abort.signal,
         }),
       );
     }
   }
 
-  /** Resolves when everything is done, or after so long. */
-  drained(atMostMs: number): Promise<unknown> {
-    if (this.#queues.size === 0) return Promise.resolve();
+  /** What is not done after so long is given up; resolves when nothing of it is left. */
+  async end(graceMs: number): Promise<void> {
+    if (this.#queues.size === 0) return;
     const idle = new Promise<void>((resolve) => this.#idle.push(resolve));
-    return Promise.race([idle, delay(atMostMs, undefined, { ref: false })]);
+    const timer = setTimeout(() => {
+      for (const queue of this.#queues.values()) queue.waiting.length = 0;
+      this.#abort.abort('given up: azora ends');
+    }, graceMs);
+    await idle;
+    clearTimeout(timer);
   }
 
   #placeOf(instance: string, line: CommandLine, event: SystemEvent) {
@@ -116,11 +123,18 @@ export class Hooks {
     let pause = FIRST_RETRY_MS;
     for (let attempt = 1; ; attempt++) {
       const end = isUrl(target)
-        ? await postJson(this.#means.fill(target), body, { 'x-azora-event': event.type }, TRY_TIMEOUT_MS)
+        ? await postJson(
+            this.#means.fill(target),
+            body,
+            { 'x-azora-event': event.type },
+            TRY_TIMEOUT_MS,
+            this.#abort.signal,
+          )
         : await this.#run(target, body, event, config);
       if (end.ok) return end;
+      if (this.#abort.signal.aborted) return end;
       if (attempt === TRIES) return { ok: false, message: `${end.message} (tried ${TRIES} times)` };
-      await delay(pause, undefined, { ref: false });
+      await delay(pause, undefined, { signal: this.#abort.signal }).catch(() => null); // given up: the next try says so
       pause *= RETRY_FACTOR;
     }
   }
@@ -134,6 +148,7 @@ export class Hooks {
       env: { ...(process.env as Record<string, string>), AZORA_EVENT: event.type, AZORA_SYSTEM: config.name },
       input: `${body}\n`,
       timeoutMs: TRY_TIMEOUT_MS,
+      signal: this.#abort.signal,
     });
   }
 

@@ -665,7 +665,7 @@ export class Wiring {
     this.#security.stop();
     this.#attendants.stop();
     failpoint('supervisor:halt-begun');
-    await this.#hooks.drained(LAST_HOOKS_MS);
+    await this.#hooks.end(LAST_HOOKS_MS);
     await this.#registry.close();
     const at = timestamp(now().wall);
     if (state?.boot.phase === 'halted') {

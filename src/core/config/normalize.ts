@@ -1,4 +1,5 @@
 /** A whole file as written → the resolved system: defaults, profiles, environments, and every check that needs them. */
+import { parseCommand } from './command.ts';
 import {
   checkCycles,
   checkPorts,
@@ -108,7 +109,7 @@ export function normalize(file: WrittenFile, around: Surroundings): Normalized {
       deadlineMs: file.emergency?.deadline ?? 15 * SECOND,
     },
     checks: checks(file.checks, ['checks']),
-    hooks: (file.hooks ?? {}) as Record<string, string[]>,
+    hooks: resolveHooks(file.hooks, report),
     registry,
     logs: normalizeLogs(file.logs, DEFAULT_LOGS),
     redact: file.redact ?? ['*_TOKEN', '*_SECRET', '*PASSWORD*', '*_KEY'],
@@ -257,6 +258,18 @@ function resolveEscalation(
     });
   }
   return { organ: escalate.organ, path: escalate.path, at: escalate.at ?? 'High' };
+}
+
+/** Commands that could not be run are reported now, not when their event happens. */
+function resolveHooks(written: WrittenFile['hooks'], report: Report): SystemConfig['hooks'] {
+  const hooks = (written ?? {}) as Record<string, string[]>;
+  for (const [event, targets] of Object.entries(hooks)) {
+    for (const [index, target] of targets.entries()) {
+      const command = /^https?:/i.test(target) ? null : parseCommand(target);
+      if (command && 'error' in command) report({ path: ['hooks', event, index], message: command.error });
+    }
+  }
+  return hooks;
 }
 
 /** A folder's name as a system's name. */
