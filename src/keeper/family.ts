@@ -22,6 +22,8 @@ export interface Root extends Identity {
   readonly mark: bigint;
   /** A child of this process. */
   readonly ownChild: boolean;
+  /** Of another boot of the machine: no process of now belongs to it. */
+  readonly isHistory?: boolean;
   /** The leader is gone. */
   readonly ended: boolean;
   /** Who was seen to belong: pid → start time. Kept by `Family`. */
@@ -68,6 +70,7 @@ export class Family {
 
   /** Who lives in the tree, the leader first. */
   async membersOf(root: Root): Promise<Member[]> {
+    if (root.isHistory) return [];
     const members = this.isCertain(root)
       ? this.#walk(this.#topsOf(root))
       : select(root, await this.#table.read(), this.#options.spared());

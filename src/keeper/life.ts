@@ -16,6 +16,8 @@ export class Life implements Root, LifeKey {
   /** Signals that azora sent it. */
   readonly sent = new Set<string>();
   known: ReadonlyMap<number, string> = new Map();
+  /** See `Root`. */
+  isHistory = false;
   exit: ExitRecord | null;
   signalledReady: boolean;
 

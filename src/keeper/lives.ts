@@ -129,7 +129,9 @@ export class Lives {
       const adopted = old.adopted || old.exit === null;
       const life = new Life(old, birthOf(old), fate.identity, { ...old, adopted, ownChild: false });
       this.#lives.set(lifeId(life), life);
-      kept.push({ ...old, identity: fate.identity, adopted });
+      // Of another boot of the machine nothing can be left, and its numbers are other processes' now.
+      if (sameBoot) kept.push({ ...old, identity: fate.identity, adopted });
+      else life.isHistory = true;
       if (old.exit) continue;
       if (fate.kind === 'gone') ended.push(life);
       else this.#takeOver(life);

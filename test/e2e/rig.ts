@@ -40,6 +40,8 @@ export interface SystemOptions {
 
 export interface RunOptions {
   readonly timeoutMs?: number;
+  /** Another azora than the one under test. */
+  readonly program?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -113,7 +115,10 @@ export class System implements AsyncDisposable {
 
   /** Starts a command of azora that stays. */
   start(args: readonly string[], options: RunOptions = {}): Running {
-    const running = new Running(azora, args, { cwd: this.folder, env: { ...this.#env, ...options.env } });
+    const running = new Running(options.program ?? azora, args, {
+      cwd: this.folder,
+      env: { ...this.#env, ...options.env },
+    });
     this.#commands.push(running);
     return running;
   }

@@ -13,7 +13,8 @@ function write(text) {
 write(`begin ${process.pid}\n`);
 const timer = setInterval(() => {
   let text = '';
-  for (const end = next + burst; next < end; next++) text += `${String(next).padStart(9, '0')} the quick brown fox jumps over\n`;
+  for (const end = next + burst; next < end; next++)
+    text += `${String(next).padStart(9, '0')} the quick brown fox jumps over\n`;
   write(text);
 }, everyMs);
 process.on('SIGTERM', () => {
