@@ -20,7 +20,7 @@ test('whatever is delivered to whom, how often, with whichever overlaps: each ev
   // As a bus does: every delivery begins at, or before, where some earlier one ended.
   const delivery = fc.record({
     to: fc.nat(2),
-    partition: fc.nat(1),
+    partitions: fc.subarray([0, 1, 2], { minLength: 1 }),
     back: fc.nat(5),
     n: fc.integer({ min: 1, max: 6 }),
     restarts: fc.boolean(),
@@ -30,21 +30,21 @@ test('whatever is delivered to whom, how often, with whichever overlaps: each ev
       const folder = mkdtempSync(join(tmpdir(), 'shares-'));
       const open = (i: number) => new Shares(folder, `analytics-${i}`, () => NOW);
       const shares = [0, 1, 2].map(open);
-      const ends = [0, 0];
+      const ends = [0, 0, 0];
       try {
-        for (const { to, partition, back, n, restarts } of deliveries) {
-          const from = Math.max(0, ends[partition]! - back);
-          const batch = events(partition, from, n);
+        for (const { to, partitions, back, n, restarts } of deliveries) {
+          const from = (partition: number) => Math.max(0, ends[partition]! - back);
+          const batch = partitions.flatMap((partition) => events(partition, from(partition), n));
           while (!shares[to]!.tally.take(batch))
             for (const at of shares[to]!.tally.unowned(batch)) shares[to]!.claim(at);
-          ends[partition] = Math.max(ends[partition]!, from + n);
+          for (const partition of partitions) ends[partition] = Math.max(ends[partition]!, from(partition) + n);
           if (restarts) {
             shares[to]!.close();
             shares[to] = open(to);
           }
         }
         const cells = shares.flatMap(({ tally }) => tally.cells(ALL));
-        expect(count(cells)).toBe(ends[0]! + ends[1]!);
+        expect(count(cells)).toBe(ends.reduce((sum, end) => sum + end));
         const values = cells
           .filter(({ field }) => field === 'value')
           .reduce((sum, { histogram }) => sum + histogram.sum, 0);

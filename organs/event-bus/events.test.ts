@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, type TestContext, test, vi } from 'vitest';
 import { type BusEvent, connectEvents, type EventBus } from '../kit/index.ts';
 import { startOrgan, temporaryFolder } from '../kit/testing.ts';
 import { type Broker, startKafka, which } from './bus.fixture.ts';
@@ -19,10 +19,12 @@ describe.each([
     if (isKafka && !kafka) broker = await startKafka();
   });
   afterAll(() => broker?.stop());
+  // Groups of a Kafka take seconds to come together: these tests wait side by side.
   const it = test.skipIf(isKafka && kafka);
+  const options = { concurrent: isKafka };
 
   /** Clients of one bus, by the names of their organs. */
-  async function bus(): Promise<(source: string) => EventBus> {
+  async function bus({ onTestFinished }: TestContext): Promise<(source: string) => EventBus> {
     const env: NodeJS.ProcessEnv = broker
       ? { KAFKA_BROKERS: broker.address }
       : { EVENT_BUS_URL: (await startOrgan(eventBus({ folder: temporaryFolder() }))).url };
@@ -42,8 +44,8 @@ describe.each([
   };
   const numbers = (seen: readonly BusEvent[]) => seen.map(({ data }) => data as number);
 
-  it('delivers what was published, whole, the events of a key in order', async () => {
-    const connect = await bus();
+  it('delivers what was published, whole, the events of a key in order', options, async (context) => {
+    const connect = await bus(context);
     const topic = topicName();
     const producer = connect('mint');
     const sent = Array.from({ length: 60 }, (_, i) => ({ type: 'counted', key: `k${i % 3}`, data: i, at: 1000 + i }));
@@ -62,8 +64,8 @@ describe.each([
     await vi.waitFor(() => expect(subscription.status).toMatchObject({ connected: true, lag: 0 }), WAIT);
   });
 
-  it('goes on after the last commit, and what the handler threw for comes again', async () => {
-    const connect = await bus();
+  it('goes on after the last commit, and what the handler threw for comes again', options, async (context) => {
+    const connect = await bus(context);
     const topic = topicName();
     const producer = connect('mint');
     for (let i = 0; i < 5; i++) await producer.publish(topic, { type: 'counted', key: 'k', data: i });
@@ -82,36 +84,40 @@ describe.each([
     await vi.waitFor(() => expect(numbers(second.seen)).toEqual([5]), WAIT);
   });
 
-  it('shares the partitions among the members of a group, and gives them over when one leaves', async () => {
-    const connect = await bus();
-    const topic = topicName();
-    const producer = connect('mint');
-    await producer.publish(topic, { type: 'counted', key: 'k', data: -1 });
-    const one = collect(connect('one'), topic, 'shared');
-    const two = collect(connect('two'), topic, 'shared');
-    await vi.waitFor(
-      () => expect([one, two].map(({ subscription }) => subscription.status.partitions)).toEqual([2, 2]),
-      WAIT,
-    );
+  it(
+    'shares the partitions among the members of a group, and gives them over when one leaves',
+    options,
+    async (context) => {
+      const connect = await bus(context);
+      const topic = topicName();
+      const producer = connect('mint');
+      await producer.publish(topic, { type: 'counted', key: 'k', data: -1 });
+      const one = collect(connect('one'), topic, 'shared');
+      const two = collect(connect('two'), topic, 'shared');
+      await vi.waitFor(
+        () => expect([one, two].map(({ subscription }) => subscription.status.partitions)).toEqual([2, 2]),
+        WAIT,
+      );
 
-    const batch = (from: number) =>
-      Array.from({ length: 40 }, (_, i) => ({ type: 'counted', key: `k${i}`, data: from + i }));
-    await producer.publish(topic, batch(0));
-    await vi.waitFor(() => expect(one.seen.length + two.seen.length).toBeGreaterThanOrEqual(41), WAIT);
-    expect(one.seen.length).toBeGreaterThan(5);
-    expect(two.seen.length).toBeGreaterThan(5);
+      const batch = (from: number) =>
+        Array.from({ length: 40 }, (_, i) => ({ type: 'counted', key: `k${i}`, data: from + i }));
+      await producer.publish(topic, batch(0));
+      await vi.waitFor(() => expect(one.seen.length + two.seen.length).toBeGreaterThanOrEqual(41), WAIT);
+      expect(one.seen.length).toBeGreaterThan(5);
+      expect(two.seen.length).toBeGreaterThan(5);
 
-    await one.subscription.stop();
-    await vi.waitFor(() => expect(two.subscription.status.partitions).toBe(4), WAIT);
-    await producer.publish(topic, batch(40));
-    await vi.waitFor(() => {
-      const all = new Set([...numbers(one.seen), ...numbers(two.seen)]);
-      expect(all.size).toBe(81);
-    }, WAIT);
-  });
+      await one.subscription.stop();
+      await vi.waitFor(() => expect(two.subscription.status.partitions).toBe(4), WAIT);
+      await producer.publish(topic, batch(40));
+      await vi.waitFor(() => {
+        const all = new Set([...numbers(one.seen), ...numbers(two.seen)]);
+        expect(all.size).toBe(81);
+      }, WAIT);
+    },
+  );
 
-  it('groups are apart; a new one begins at the end when it wants the latest', async () => {
-    const connect = await bus();
+  it('groups are apart; a new one begins at the end when it wants the latest', options, async (context) => {
+    const connect = await bus(context);
     const topic = topicName();
     const producer = connect('mint');
     await producer.publish(topic, { type: 'counted', key: 'k', data: 'old' });
@@ -126,8 +132,8 @@ describe.each([
     expect(latest.seen.some(({ data }) => (data as unknown) === 'old')).toBe(false);
   });
 
-  it('"*" finds topics that come later', async () => {
-    const connect = await bus();
+  it('"*" finds topics that come later', options, async (context) => {
+    const connect = await bus(context);
     const producer = connect('mint');
     const seen: BusEvent[] = [];
     connect('all').subscribe({ topics: ['*'], group: `all-${randomUUID()}`, sessionTimeoutMs: 6000 }, (events) => {
@@ -140,17 +146,17 @@ describe.each([
     }
   });
 
-  it.each([
+  it.for([
     ['a topic', 'No Topic', { type: 'x' }, /topic: must be lower-case/],
     ['a type', 'topic', { type: '' }, /event.type/],
     ['data', 'topic', { type: 'x', data: 1n }, /event.data: must be JSON/],
     ['a long one', 'topic', { type: 'x', data: 'x'.repeat(300_000) }, /event.data: must not be longer/],
-  ])('refuses %s that is none, with the reason', async (_, topic, event, reason) => {
-    const connect = await bus();
+  ] as const)('refuses %s that is none, with the reason', options, async ([, topic, event, reason], context) => {
+    const connect = await bus(context);
     await expect(connect('mint').publish(topic, event)).rejects.toThrow(reason);
   });
 
-  it('a publish that nobody acknowledges fails by its deadline', async () => {
+  it('a publish that nobody acknowledges fails by its deadline', options, async ({ onTestFinished }) => {
     const env = isKafka ? { KAFKA_BROKERS: '127.0.0.1:1' } : { EVENT_BUS_URL: 'http://127.0.0.1:1' };
     const events = connectEvents({ source: 'mint', env });
     onTestFinished(() => events.close());

@@ -132,16 +132,14 @@ export class Groups {
   }
 
   /** The poll is answered, or its connection gone: the session's time runs again. */
-  end(name: string, id: string, events: readonly BusEvent[]): void {
+  end(name: string, id: string): void {
     const member = this.#groups.get(name)?.members.get(id);
-    if (!member) return;
-    member.isBusy = events.length > 0;
-    this.#touch(name, member);
+    if (member) this.#touch(name, member);
   }
 
-  /** The next events of the member's partitions, those of each in order. */
+  /** The next events of the member's partitions, those of each in order; with them, it is busy until it comes back. */
   read(name: string, id: string, max: number): BusEvent[] {
-    this.#member(name, id);
+    const member = this.#member(name, id);
     const group = this.#groups.get(name)!;
     const mine = this.#partitionsOf(group, id);
     const start = group.turn++ % Math.max(mine.length, 1);
@@ -153,6 +151,7 @@ export class Groups {
       if (offset >= this.#log.topic(topic).ends[partition]!) continue;
       events.push(...this.#log.read(topic, partition, offset, max - events.length, room));
     }
+    member.isBusy = events.length > 0;
     return events;
   }
 

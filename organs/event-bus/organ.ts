@@ -128,12 +128,12 @@ export function eventBus(options: EventBusOptions): Organ {
       const ended = AbortSignal.any([poll.signal, c.req.raw.signal, stopping.signal]);
       const read = () => (ended.aborted && waitMs > 0 ? [] : groups.read(group, member, max));
       const before = groups.standing(group, member).partitions;
-      const isOver = () => !groups.has(group, member) || groups.standing(group, member).partitions !== before;
-      const events = await waitFor(read, waitMs, ended, isOver);
-      if (polls.get(member) === poll) {
+      const isOver = () => groups.standing(group, member).partitions !== before;
+      const events = await waitFor(read, waitMs, ended, isOver).finally(() => {
+        if (polls.get(member) !== poll) return; // a newer poll has the member's session
         polls.delete(member);
-        groups.end(group, member, c.req.raw.signal.aborted ? [] : events);
-      }
+        groups.end(group, member);
+      });
       if (!groups.has(group, member)) throw new NotFound(`group ${group} has no member ${member}; join again`);
       return c.json({ events, refused, ...groups.standing(group, member) });
     });

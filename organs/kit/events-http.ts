@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Client } from './client.ts';
-import { BadGateway, messageOf, OrganError, Unavailable } from './errors.ts';
+import { BadGateway, messageOf, Unavailable } from './errors.ts';
 import type { Backend, BusEvent, EventBody, Handler, Position, Progress, SubscribeOptions } from './events.ts';
 
 const Published = z.object({
@@ -87,6 +87,7 @@ async function consume(
   let member: string | undefined;
   let isNew = true;
   let failures = 0;
+  let isHandlerFailing = false;
   const leave = () => void (member && send(`${path}/${member}`, undefined, 'DELETE').catch(() => {})); // its session ends anyway
   let isHandling = false;
   const onStop = () => {
@@ -108,7 +109,8 @@ async function consume(
       const { events, lag, partitions } = await post(`${path}/${member}/poll`, Polled, polling, WAIT_MS + 5000);
       commit = [];
       isNew = false;
-      progress({ connected: true, lag, partitions, ...(failures === 0 ? { failure: undefined } : {}) });
+      progress({ connected: true, lag, partitions, ...(isHandlerFailing ? {} : { failure: undefined }) });
+      if (!isHandlerFailing) failures = 0;
       if (events.length === 0 || stop.aborted) continue;
       isHandling = true;
       await whileBeating(
@@ -117,13 +119,15 @@ async function consume(
         () => handle(events as BusEvent[]),
       );
       commit = ends(events as BusEvent[]);
+      isHandlerFailing = false;
       failures = 0;
       progress({ failure: undefined, lag: Math.max(0, lag - events.length) });
     } catch (error) {
       if (stop.aborted) break;
-      const isOfBus = error instanceof OrganError && !isHandling;
-      if (error instanceof BadGateway && error.upstreamStatus === 404) member = undefined;
-      else progress({ ...(isOfBus ? { connected: false } : {}), failure: messageOf(error) });
+      if (isHandling) isHandlerFailing = true;
+      const isGone = !isHandling && error instanceof BadGateway && error.upstreamStatus === 404;
+      if (isGone) member = undefined;
+      else progress({ ...(isHandling ? {} : { connected: false }), failure: messageOf(error) });
       await sleep(backoff(failures++), undefined, { signal: stop }).catch(() => {}); // stopped: the loop sees it
     } finally {
       isHandling = false;

@@ -80,7 +80,7 @@ export interface Subscription {
 export interface SubscriptionStatus {
   /** Whether the last contact with the bus went well. */
   readonly connected: boolean;
-  /** `performance.now()` of the last contact that went well, or of the subscription's begin. */
+  /** `performance.now()` when the last contact went well, or was lost, or else of the subscription's begin. */
   readonly contactAt: number;
   /** Events that wait in this member's partitions, as of the last contact. */
   readonly lag: number;
@@ -193,7 +193,8 @@ class Connection implements EventBus {
       failure: undefined,
     };
     const progress: Progress = (change) => {
-      const contactAt = change.connected ? performance.now() : status.contactAt;
+      const isLost = change.connected === false && status.connected; // until now it was well: a poll may wait for long
+      const contactAt = change.connected || isLost ? performance.now() : status.contactAt;
       status = { ...status, ...change, contactAt };
     };
     const stop = new AbortController();

@@ -69,10 +69,10 @@ export class Tally {
   /** Counts what is new among the events. False, and nothing counted, when a partition is not (or no longer) owned. */
   take(events: readonly BusEvent[]): boolean {
     const take = this.#db.transaction(() => {
+      if (this.unowned(events).length > 0) return false;
       const fresh: BusEvent[] = [];
       for (const own of Map.groupBy(events, partitionName).values()) {
-        const next = this.#owned(own[0]!);
-        if (next === undefined) return false;
+        const next = this.next(own[0]!);
         fresh.push(...own.filter(({ offset }) => offset >= next));
         this.own(own[0]!, Math.max(next, own.at(-1)!.offset + 1));
       }
@@ -85,7 +85,7 @@ export class Tally {
   /** The partitions of these events that are not owned. */
   unowned(events: readonly BusEvent[]): Partition[] {
     const first = [...Map.groupBy(events, partitionName).values()].map(([event]) => event!);
-    return first.filter((event) => this.#owned(event) === undefined);
+    return first.filter((event) => !this.#isOwned(event));
   }
 
   /** How far a partition is counted, owned or not. */
@@ -137,13 +137,9 @@ export class Tally {
     for (const [step, { keepMs }] of Object.entries(STEPS)) statement.run(step, this.#now() - keepMs);
   }
 
-  #owned({ topic, partition }: Partition): number | undefined {
-    return this.#db
-      .prepare<[string, number], number>(
-        'SELECT next_offset FROM positions WHERE topic = ? AND partition = ? AND owned = 1',
-      )
-      .pluck()
-      .get(topic, partition);
+  #isOwned({ topic, partition }: Partition): boolean {
+    const owned = this.#db.prepare('SELECT 1 FROM positions WHERE topic = ? AND partition = ? AND owned = 1');
+    return owned.get(topic, partition) !== undefined;
   }
 
   #add(events: readonly BusEvent[]): void {
