@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { VirtualAuthenticator } from '../../organs/mint/authenticator.fixture.ts';
+import { passkeyText } from '../../organs/mint/organ.ts';
+import { ed25519Signer, mlDsaSigner } from '../../organs/mint/selftest.ts';
+import { signerId } from '../../organs/mint/signatures.ts';
+import { Caller } from './rig/caller.ts';
+import { rig, type System } from './rig.ts';
+
+/** Azora OS as it is in this checkout, with a state folder of its own. */
+const root = resolve(import.meta.dirname, '../..');
+const here = { AZORA_FILE: join(root, 'azora.yaml'), AZORA_STATE_DIR: '.azora' };
+
+async function azoraOs(): Promise<{ system: System; caller: Caller }> {
+  const system = await rig.system({ yaml: { organs: {} }, env: here });
+  await system.expect(0, ['up', '-d'], { timeoutMs: 120_000 });
+  return { system, caller: new Caller((await system.instance('api-gateway')).url ?? '') };
+}
+
+/** A user's day, from signing up to reading the proof of what happened. Throws at the first thing that is not right. */
+async function aDay(user: Caller, username: string): Promise<void> {
+  // who I am
+  const password = 'correct horse battery';
+  await user.post('/auth/signup', { username, password }, { orElse: [409] }); // 409: an answer that was lost had let me in
+  const { token } = await user.post('/auth/login', { username, password });
+  expect(await user.status('GET', '/mint/tvl')).toBe(401);
+  user.token = token;
+  expect(await user.get('/users/me')).toMatchObject({ username });
+
+  // school
+  const { id: learner } = await user.post('/sapiens/learners', { name: 'Thandi', level: '8' });
+  const [course] = await user.get('/sapiens/courses?level=8');
+  await user.post('/sapiens/enrolments', { learner, course: course.code }, { orElse: [422] });
+  expect((await user.get(`/sapiens/learners/${learner}`)).enrolments).toMatchObject([
+    { course: course.code, state: 'active' },
+  ]);
+
+  // a wallet that two of three must sign for, one of them by ML-DSA, and that a passkey must confirm
+  const [ann, ben, carol] = [ed25519Signer(), await mlDsaSigner(), ed25519Signer()];
+  const signers = [ann, ben, carol].map(({ key }) => key);
+  const wallet = await user.post('/mint/wallets', { name: 'household', threshold: 2, signers, requiresPasskey: true });
+  const approvals = (text: string) =>
+    [ben, ann].map(({ key, sign }) => ({ signer: signerId(key), signature: sign(text) }));
+  const phone = new VirtualAuthenticator('http://localhost');
+  const creation = await user.post(`/mint/wallets/${wallet.id}/passkeys/options`);
+  await user.post(
+    `/mint/wallets/${wallet.id}/passkeys`,
+    { response: phone.create(creation), approvals: approvals(passkeyText(wallet.id, creation.challenge)) },
+    { orElse: [409, 422] },
+  );
+
+  // coins, by mining, and a payment
+  await user.post('/covenant/mine', { miner: wallet.address });
+  const before = (await user.get(`/mint/wallets/${wallet.id}`)).balance;
+  expect(before).toBeGreaterThan(0);
+  const shop = (
+    await user.post('/mint/wallets', { name: 'shop', threshold: 1, signers: [carol.key], requiresPasskey: false })
+  ).address;
+  const transfer = await user.post(`/mint/wallets/${wallet.id}/transfers`, { to: shop, amount: 300, memo: 'bread' });
+  const [first, second] = approvals(transfer.approvalText);
+  const approve = (approval: typeof first) =>
+    user.post(`/mint/transfers/${transfer.id}/approvals`, approval, { orElse: [409] });
+  await approve(first);
+  expect((await user.get(`/mint/transfers/${transfer.id}`)).status).toBe('proposed'); // one of two, and no passkey yet
+  await approve(second);
+  expect((await user.get(`/mint/transfers/${transfer.id}`)).status).toBe('proposed');
+  await user.until(`/mint/transfers/${transfer.id}`, async ({ status }) => {
+    if (status !== 'proposed') return true;
+    const request = await user.post(`/mint/transfers/${transfer.id}/passkey/options`, {}, { orElse: [409] });
+    if (request.challenge)
+      await user.post(
+        `/mint/transfers/${transfer.id}/passkey`,
+        { response: phone.get(request) },
+        { orElse: [409, 422] },
+      );
+    return false;
+  });
+  await user.until(`/mint/transfers/${transfer.id}`, async ({ status }) => {
+    expect(status).not.toMatch(/review|rejected|failed/);
+    if (status === 'settled') return true;
+    if (status === 'submitted') await user.post('/covenant/mine', {});
+    return false;
+  });
+  expect(await user.get(`/covenant/balances/${shop}`)).toMatchObject({ balance: 300 });
+  expect((await user.get(`/mint/wallets/${wallet.id}`)).balance).toBe(before - 300);
+  expect(await user.get('/covenant/chain/valid?full=true')).toMatchObject({ valid: true });
+
+  // the event, at both replicas of analytics
+  const seenBy = new Set<string>();
+  await user.until('/analytics/dashboards/overview?topic=mint', async ({ topics, replicas }) => {
+    const types: { type: string; events: number }[] = topics[0]?.types ?? [];
+    const settled = types.find(({ type }) => type === 'transfer-settled')?.events ?? 0;
+    if (settled >= 1) seenBy.add(replicas.find(({ from }: { from: string }) => from === 'self').instance);
+    return seenBy.size === 2;
+  });
+  expect([...seenBy].toSorted()).toEqual(['analytics-1', 'analytics-2']);
+
+  // a question, answered from the documents
+  const { id: task } = await user.post('/agent/tasks', {
+    goal: 'How long are the tokens of aegis valid?',
+    key: `${username}-1`,
+  });
+  const answered = await user.until(`/agent/tasks/${task}`, async ({ status }) => {
+    expect(status).not.toBe('failed');
+    return status === 'done';
+  });
+  expect(answered).toMatchObject({ planner: 'rules', steps: [{ tool: 'search_docs' }] });
+  expect(answered.answer).toMatch(/one hour.*organs\/aegis\/README\.md:\d+/s);
+
+  // a forecast, once a window of ten seconds is over
+  const forecast = await user.until(
+    '/oracle/forecasts?topic=covenant&type=block-mined&step=10s&horizon=3',
+    async ({ forecast }) => forecast !== undefined,
+  );
+  expect(forecast.forecast).toHaveLength(3);
+  for (const { value, low, high } of forecast.forecast) expect(low <= value && value <= high).toBe(true);
+
+  // the trail of all this, which proves itself
+  const trail = await user.until('/compliance/audit/verify', async ({ entries }) => entries >= 8);
+  expect(trail).toMatchObject({ valid: true });
+  const links = [];
+  for (let from = 1; from <= trail.entries; from += 1000)
+    links.push(...(await user.get(`/compliance/audit/proof?from=${from}&limit=1000`)).links);
+  let previous = '0'.repeat(64);
+  for (const { seq, at, kind, dataHash, previousHash, hash } of links) {
+    expect(previousHash).toBe(previous);
+    previous = createHash('sha256')
+      .update(JSON.stringify(['azora-audit-1', seq, at, kind, dataHash, previousHash]))
+      .digest('hex');
+    expect(hash).toBe(previous);
+  }
+}
+
+describe('Azora OS, through its gateway only', () => {
+  test('a user’s day', { timeout: 240_000 }, async () => {
+    const { system, caller } = await azoraOs();
+    await using _ = system;
+    await aDay(caller, 'thandi');
+    expect(caller.refusals).toEqual([]); // nobody was killed, so nothing was unavailable
+    const { organs } = await system.waitFor(({ system: { status } }) => status === 'Operational', 60_000); // a busy machine may be slow once
+    expect(new Set(organs.map(({ organ }) => organ)).size).toBeGreaterThanOrEqual(16);
+    await system.expect(0, ['down'], { timeoutMs: 60_000 });
+    await system.expectNothingLeft();
+  });
+
+  test('a user’s day while organs are killed at random', { timeout: 300_000 }, async () => {
+    const { system, caller } = await azoraOs();
+    await using _ = system;
+    const killer = new Killer(system, rig.full ? 40 : 12);
+    const killing = killer.run();
+    await aDay(caller, 'sipho');
+    killer.stop();
+    await killing;
+    console.log(
+      `killed: ${killer.killed.join(' ')}; ${caller.refusals.length} requests were refused for the moment, and asked again`,
+    );
+    expect(killer.killed.length).toBeGreaterThan(3);
+    await system.waitFor(
+      ({ organs }) => organs.every(({ state, health }) => state === 'ready' && health === 'Healthy'),
+      90_000,
+    );
+    expect(await caller.get('/compliance/audit/verify')).toMatchObject({ valid: true });
+    expect(await caller.get('/covenant/chain/valid?full=true')).toMatchObject({ valid: true });
+    await system.expect(0, ['down'], { timeoutMs: 60_000 });
+    await system.expectNothingLeft();
+  });
+});
+
+/** Kills instances with -9, one after the other, each once all that it killed before are back. Not the gateway: the user stands on it. */
+class Killer {
+  readonly killed: string[] = [];
+  readonly #system: System;
+  readonly #most: number;
+  #isStopped = false;
+
+  constructor(system: System, most: number) {
+    this.#system = system;
+    this.#most = most;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  async run(): Promise<void> {
+    const seen = new Map<string, number>();
+    while (!this.#isStopped && this.killed.length < this.#most) {
+      const { organs } = await this.#system.status();
+      const candidates = organs.filter(
+        ({ organ, state, instance }) => organ !== 'api-gateway' && state === 'ready' && (seen.get(instance) ?? 0) < 3,
+      );
+      const victim = candidates[Math.floor(Math.random() * candidates.length)];
+      if (!victim?.pid) continue;
+      process.kill(victim.pid, 'SIGKILL');
+      seen.set(victim.instance, (seen.get(victim.instance) ?? 0) + 1);
+      this.killed.push(victim.instance);
+      await this.#system.waitFor(({ organs: now }) =>
+        now.some(({ instance, state, pid }) => instance === victim.instance && state === 'ready' && pid !== victim.pid),
+      );
+    }
+  }
+}
