@@ -6,7 +6,16 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -34,8 +43,8 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 const EXEC_ARGV = ['--v8-pool-size=0', '--disable-sigusr1', '--disable-warning=ExperimentalWarning'];
 
 const build = { version, commit: values.commit ?? commit() };
-const program = await bundle({ entry: 'main.ts', build, external: [], plugins: [embeddedDatabase()] });
-const loader = await bundle({ entry: 'binary/main.ts', build, external: [] });
+const program = await bundle({ entries: { main: 'main.ts' }, build, external: [], plugins: [embeddedDatabase()] });
+const loader = await bundle({ entries: { main: 'binary/main.ts' }, build, external: [] });
 const addons = [addonFile('better-sqlite3'), addonFile('koffi')];
 const work = mkdtempSync(join(tmpdir(), 'azora-build-'));
 try {

@@ -1,6 +1,6 @@
 /**
- * Builds what the npm package runs: dist/main.js and dist/chunks, JavaScript, since Node strips no types below node_modules; and the
- * types of the library, once there is one (src/index.ts).
+ * Builds what the npm package runs: dist/main.js and dist/chunks, JavaScript, since Node strips no types below node_modules. Once
+ * there is a library (src/index.ts), dist/index.js and its types as well.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,21 +11,30 @@ import { commit, version } from './version.ts';
 /** Packages with native code stay packages: npm finds the file that fits the machine. */
 const NATIVE = ['better-sqlite3', 'koffi'];
 
+const library = existsSync(join(root, 'src/index.ts'));
 const { chunks, licenses } = await bundle({
-  entry: 'package.ts',
+  entries: { main: 'package.ts', ...(library ? { index: 'index.ts' } : {}) },
   build: { version, commit: process.env.AZORA_COMMIT ?? commit() },
   external: NATIVE,
 });
 const dist = join(root, 'dist');
-for (const old of ['main.js', 'chunks', 'types', 'package.json', 'licenses.txt']) {
+for (const old of ['main.js', 'index.js', 'chunks', 'types', 'package.json', 'licenses.txt']) {
   rmSync(join(dist, old), { recursive: true, force: true });
 }
 for (const { name, code } of chunks) {
   mkdirSync(dirname(join(dist, name)), { recursive: true });
   writeFileSync(join(dist, name), code);
 }
-// CommonJS: Node needs 10 ms less to start it than modules that it links first.
+if (library) writeTypes();
+// CommonJS: Node starts it sooner than modules that it has to link first.
 writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
 writeFileSync(join(dist, 'licenses.txt'), licenses);
 const bytes = chunks.reduce((sum, { code }) => sum + Buffer.byteLength(code), 0);
 console.log(`dist: ${chunks.length} files, ${(bytes / 1e6).toFixed(2)} MB`);
+
+function writeTypes(): void {
+  const project = join(root, 'tsconfig.types.json');
+  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--project', project], {
+    stdio: 'inherit',
+  });
+}

@@ -11,12 +11,12 @@ export const root = join(import.meta.dirname, '..');
 
 /** Everything that these load at once goes into one file: the commands that have to answer at once. */
 const HOT = ['cli/process.ts', 'cli/commands/status.ts', 'cli/commands/down.ts'];
-/** Loaded with nearly every other command and the daemons; apart from `hot` since two of the three processes never see it. */
+/** Apart from the entry: keeper and supervisor, which begin there too, need little of it. */
 const HOT_CHUNK = 'hot';
 
 export interface BundleOptions {
-  /** The entry, below src/. */
-  readonly entry: string;
+  /** Name → file below src/. `main` is the program. */
+  readonly entries: Readonly<Record<string, string>>;
   readonly build: { readonly version: string; readonly commit: string };
   /** What stays an import: a package that holds native code. */
   readonly external: readonly string[];
@@ -30,10 +30,10 @@ export interface Bundle {
   readonly licenses: string;
 }
 
-export async function bundle({ entry, build, external, plugins = [] }: BundleOptions): Promise<Bundle> {
+export async function bundle({ entries, build, external, plugins = [] }: BundleOptions): Promise<Bundle> {
   const started = await rolldown({
     cwd: root,
-    input: { main: join(root, 'src', entry) },
+    input: Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(root, 'src', path)])),
     platform: 'node',
     external: [...external],
     plugins: [...plugins],
@@ -97,7 +97,10 @@ function licensesOf(modules: readonly string[]): string {
 }
 
 export function licenseOf(folder: string): string {
-  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, string>;
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<
+    string,
+    string
+  >;
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
   const text = file === undefined ? `(${license})\n` : readFileSync(join(folder, file), 'utf8');
   return `${'-'.repeat(80)}\n${name} ${version}\n\n${text.trim()}\n`;

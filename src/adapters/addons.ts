@@ -29,7 +29,10 @@ function home(): string {
  * Loads the addon of this name out of the single binary and answers what it exports. Throws when no place can hold it, naming
  * each and why.
  */
-export function loadEmbeddedAddon(name: 'better-sqlite3' | 'koffi', folders: readonly string[] = addonFolders()): unknown {
+export function loadEmbeddedAddon(
+  name: 'better-sqlite3' | 'koffi',
+  folders: readonly string[] = addonFolders(),
+): unknown {
   const { getAssetKeys, getRawAsset } = process.getBuiltinModule('node:sea');
   const key = getAssetKeys().find((asset) => asset.startsWith(`addon/${name}-`));
   if (key === undefined) throw new Error(`this binary was built without ${name}`);

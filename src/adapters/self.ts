@@ -7,20 +7,37 @@ import { fileURLToPath } from 'node:url';
 /** A log of a daemon's own troubles is put aside (`.old`) at its next start beyond this. */
 const LOG_MAX_BYTES = 1024 * 1024;
 
+/** SIGUSR1 would open the inspector's port in a daemon. */
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'] as const;
+
 /**
- * SIGUSR1 would open the inspector's port in a daemon. Daemons live long and keep little: a small young generation holds the
- * keeper at a third of the memory and the supervisor at two thirds, at no cost in time.
+ * Daemons live long and keep little: a small young generation holds the keeper at a third of the memory and the supervisor at
+ * two thirds, at no cost in time.
  */
-const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1', '--max-semi-space-size=1'] as const;
+const DAEMON_FLAGS = ['--max-semi-space-size=1'] as const;
 
 /**
  * The argv that runs azora with `args`: this very executable and, unless the program is inside it (single binary), the program
  * file: src/main.ts in a checkout, the built main.js in a package. Never `fork`, which a single binary does not know.
  */
 export function selfCommand(args: readonly string[]): [string, ...string[]] {
-  return process.getBuiltinModule('node:sea').isSea()
-    ? [process.execPath, ...args]
-    : [process.execPath, ...NODE_FLAGS, mainFile(), ...args];
+  if (!process.getBuiltinModule('node:sea').isSea()) {
+    return [process.execPath, ...NODE_FLAGS, ...DAEMON_FLAGS, mainFile(), ...args];
+  }
+  // NODE_FLAGS are inside the binary (scripts/build-binary.ts).
+  return [binaryFile(), `--node-options=${DAEMON_FLAGS.join(' ')}`, ...args];
+}
+
+/** The file of this single binary, as it was when it started. Whoever was started from a deleted one sees that in its name. */
+const binaryFile = (): string => whileItLasts([process.execPath.replace(/ \(deleted\)$/, '')])[0];
+
+/**
+ * A command whose file may have been deleted since it was made: then what runs here is run once more, which Linux makes possible
+ * under a name of its own. (A file that has been replaced is there.)
+ */
+export function whileItLasts(command: readonly [string, ...string[]]): [string, ...string[]] {
+  const [file, ...args] = command;
+  return [existsSync(file) || process.platform !== 'linux' ? file : '/proc/self/exe', ...args];
 }
 
 function mainFile(): string {

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { daemonEnvironment, openDaemonLog, selfCommand } from '../adapters/self.ts';
+import { daemonEnvironment, openDaemonLog, selfCommand, whileItLasts } from '../adapters/self.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { fail } from '../core/failures.ts';
 import { explainErrno } from './command.ts';
@@ -69,7 +69,7 @@ export class SupervisorProcess {
     if (this.#retry) clearTimeout(this.#retry);
     this.#retry = null;
     const { folder, spawner, report } = this.#ports;
-    const argv = this.command;
+    const argv = whileItLasts(this.command);
     const nothing = openSync('/dev/null', 'r+');
     const log = openDaemonLog(join(folder.run, 'supervisor.log'));
     try {

@@ -36,6 +36,8 @@ export interface SystemOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** For a test that runs beside others of its file: hooks would not know which of them they belong to. Its block ends the system. */
   readonly concurrent?: boolean;
+  /** Another azora than that of this checkout, or $AZORA_BIN. */
+  readonly azora?: string;
 }
 
 export interface RunOptions {
@@ -76,12 +78,14 @@ export class System implements AsyncDisposable {
   /** In the environment of everything that this system starts, so that it is found again: `AZORA_TEST_RIG=…`. */
   readonly mark: string;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #azora: string;
   readonly #commands: Running[] = [];
   #watch: Watch | undefined;
   #end: Promise<void> | undefined;
   #story = '';
 
-  constructor({ yaml, files = {}, env = {}, concurrent = false }: SystemOptions) {
+  constructor({ yaml, files = {}, env = {}, concurrent = false, azora: given }: SystemOptions) {
+    this.#azora = given ?? azora;
     this.folder = mkdtempSync(join(tmpdir(), 'azora-e2e-'));
     this.state = stateFolder(join(this.folder, '.azora'));
     const id = randomBytes(8).toString('hex');
@@ -115,7 +119,7 @@ export class System implements AsyncDisposable {
 
   /** Starts a command of azora that stays. */
   start(args: readonly string[], options: RunOptions = {}): Running {
-    const running = new Running(options.program ?? azora, args, {
+    const running = new Running(options.program ?? this.#azora, args, {
       cwd: this.folder,
       env: { ...this.#env, ...options.env },
     });
