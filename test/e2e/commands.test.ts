@@ -71,7 +71,9 @@ describe('status', () => {
     expect(Object.keys(whole).sort()).toEqual(
       'bootId configHash file keeperPid name phase pid registryUrl startedAt status threatLevel uptimeMs'.split(' '),
     );
-    expect(whole).toMatchObject({ name: 'shape', phase: 'ready', status: 'Operational', threatLevel: 'None' });
+    expect(whole).toMatchObject({ name: 'shape', phase: 'ready', status: 'Operational' });
+    // Where the tests run as root the security monitor points that out, in its first round.
+    expect(['None', 'Low']).toContain(whole.threatLevel);
     expect([whole.pid, whole.keeperPid].every((pid) => system.isAlive(pid!))).toBe(true);
     expect(whole.startedAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(organs.map(({ instance, replica }) => [instance, replica])).toEqual([

@@ -8,6 +8,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -20,7 +21,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { SCHEMA_VERSION } from '../../../src/adapters/sqlite/migrations.ts';
 import { openReadOnly } from '../../../src/adapters/sqlite/reader.ts';
 import { openStore, type Store } from '../../../src/adapters/sqlite/store.ts';
@@ -443,6 +444,10 @@ test('a process killed while it writes loses nothing that it had flushed', async
   }
 }, 30_000);
 
+/** Where it is mounted: a folder of its own, so that nothing else disappears below it. */
+const smallDisk = mkdtempSync(join(tmpdir(), 'azora-small-disk-'));
+afterAll(() => rmSync(smallDisk, { recursive: true, force: true }));
+
 /** A disk of its own, 24 MB, that is gone with the process; only Linux, and only where namespaces may be made. */
 const onASmallDisk = (command: string) =>
   spawnSync(
@@ -454,7 +459,7 @@ const onASmallDisk = (command: string) =>
       'sh',
       '-c',
       `mount -t tmpfs -o size=24m none "$0" && ${command}`,
-      tmpdir(),
+      smallDisk,
     ],
     { encoding: 'utf8', timeout: 20_000 },
   );
