@@ -7,6 +7,7 @@ import { CONTROL_PROTOCOL } from '../../src/adapters/control/protocol.ts';
 import { Channel } from '../../src/adapters/socket/channel.ts';
 import type { StateFolder } from '../../src/adapters/state-folder.ts';
 import { createStateFolder, stateFolder } from '../../src/adapters/state-folder.ts';
+import { ownVersion } from '../../src/adapters/version.ts';
 import type { EventType, SystemEvent } from '../../src/core/events.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { InstanceStatus, StatusDocument } from '../../src/core/status.ts';
@@ -52,7 +53,7 @@ export class FakeSupervisor implements AsyncDisposable {
     this.answers = {
       hello: () => ({
         protocol: CONTROL_PROTOCOL,
-        version: 'test',
+        version: ownVersion(),
         pid: NO_PID,
         bootId: BOOT_ID,
         configHash: 'hash',

@@ -48,6 +48,7 @@ describe('defaults', () => {
       logs: { maxSize: 10_000_000, maxFiles: 5, compress: 'zstd', merge: false },
       redact: ['*_TOKEN', '*_SECRET', '*PASSWORD*', '*_KEY'],
       retention: { maxAgeMs: 30 * 86_400_000, maxBytes: 200_000_000 },
+      envFiles: [],
       profiles: [],
       inactive: [],
       organs: {
