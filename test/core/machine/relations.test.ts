@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Dependency } from '../../../src/core/config/model.ts';
+import { idle } from '../../../src/core/machine/new-system.ts';
 import { conditionsHold, isHopeless, obstacles } from '../../../src/core/machine/relations.ts';
 import type { Instance, SystemState } from '../../../src/core/machine/state.ts';
-import { idle } from '../../../src/core/machine/step.ts';
 import { organ, system } from './world.ts';
 
 const LEVELS = 60;

@@ -3,8 +3,9 @@ import type { NewEvent } from '../../../src/core/events.ts';
 import type { Observation } from '../../../src/core/health.ts';
 import type { Effect } from '../../../src/core/machine/effects.ts';
 import type { InstanceInput, SystemInput } from '../../../src/core/machine/inputs.ts';
+import { idle } from '../../../src/core/machine/new-system.ts';
 import type { Instance, SystemState } from '../../../src/core/machine/state.ts';
-import { idle, step } from '../../../src/core/machine/step.ts';
+import { step } from '../../../src/core/machine/step.ts';
 
 /** A system on virtual time: effects become what a test decides, timers run when their time has come. */
 
