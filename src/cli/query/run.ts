@@ -48,7 +48,7 @@ export async function runQuery(context: CommandContext, order: QueryOrder, timeo
       );
     }
     if (end !== null) return end;
-    if (code === EXIT.usage) fail('usage', complaint.trim(), 'The views and their columns: azora query --help');
+    if (code === EXIT.usage) fail('usage', complaint.trim(), '`azora query --help` lists the views.');
     if (code === EXIT.notRunning) fail('not-running', complaint.trim(), 'Start it: azora up');
     if (code !== 0) throw new Error(`the process of the query ended with ${code}: ${complaint.trim()}`);
     return EXIT.done;
