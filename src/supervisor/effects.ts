@@ -19,6 +19,7 @@ import { environment, type Surroundings, spawnRequest } from './launch.ts';
 import type { Lives } from './lives.ts';
 import { runOrganHook } from './organ-hook.ts';
 import { askForDecision } from './security/escalation.ts';
+import { asUser, switchUser } from './switch-user.ts';
 import type { Tokens } from './tokens.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -143,11 +144,16 @@ export class Effects {
       this.#tell(instance.name, { type: 'spawnFailed', generation, again: false, message: taken });
       return;
     }
+    const switched = organ.user === null ? null : switchUser(organ.user);
+    if (typeof switched === 'string') {
+      this.#tell(instance.name, { type: 'spawnFailed', generation, again: false, message: switched });
+      return;
+    }
     const token = this.#means.tokens.issue({ organ: organ.name, instance: instance.name }, generation);
     const surroundings = this.#means.surroundings(system);
     failpoint('supervisor:before-spawn');
     const result = await this.#means.lives.spawn(
-      spawnRequest(system.config, instance, generation, token, surroundings),
+      asUser(spawnRequest(system.config, instance, generation, token, surroundings), organ, switched),
     );
     failpoint('supervisor:spawned');
     if (!result) return;

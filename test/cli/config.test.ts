@@ -28,7 +28,7 @@ async function azora(file: string | null, ...argv: string[]) {
 }
 
 const FILE =
-  'name: shop\norgans: { web: { command: "node s.js --token ${API_TOKEN}", user: nobody }, dev: { command: x, profiles: [dev] } }\n';
+  'name: shop\norgans: { web: { command: "node s.js --token ${API_TOKEN}", resources: { cpu: 1 } }, dev: { command: x, profiles: [dev] } }\n';
 
 describe('azora config', () => {
   it('prints the resolved file as YAML, warnings apart, without secrets and the caller', async () => {
@@ -40,7 +40,7 @@ describe('azora config', () => {
       organs: { web: { command: 'node s.js --token ***', env: {} } },
     });
     expect(stdout).not.toMatch(/hunter22|\/home\/me/);
-    expect(stderr).toBe('warning: azora.yaml: accepted, not acted on yet: organs.*.user\n');
+    expect(stderr).toBe('warning: azora.yaml: accepted, not acted on yet: organs.*.resources.cpu\n');
   });
 
   it('--json prints the same as one JSON document', async () => {

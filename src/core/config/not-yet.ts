@@ -14,7 +14,6 @@ const anyOrgan = (isUsed: (organ: WrittenOrgan) => boolean) => (_: WrittenFile, 
 
 const NOT_YET: readonly Row[] = [
   { key: 'organs.*.resources.cpu', isUsed: anyOrgan((organ) => organ.resources?.cpu !== undefined) },
-  { key: 'organs.*.user', isUsed: anyOrgan((organ) => organ.user !== undefined) },
 ];
 
 /** The keys that the file uses in vain, in one line; null when there are none. */
