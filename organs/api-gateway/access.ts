@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import {
   bearerToken,
+  ForgedToken,
   OrganError,
   type Principal,
   type TokenVerifier,
@@ -22,10 +23,13 @@ export class RateExceeded extends TooManyRequests {
 /** Who may pass: by token, and as often as the route allows. */
 export class Access {
   readonly #verifier: TokenVerifier;
+  readonly #onForged: (token: string, address: string) => void;
   readonly #limiters = new Map<string, Promise<RateLimiterMemory>>();
 
-  constructor(verifier: TokenVerifier) {
+  /** `onForged` hears of tokens that are none of aegis'. */
+  constructor(verifier: TokenVerifier, onForged: (token: string, address: string) => void) {
     this.#verifier = verifier;
+    this.#onForged = onForged;
   }
 
   /**
@@ -34,6 +38,7 @@ export class Access {
    */
   async admit(request: IncomingMessage, route: Route, rest: string, address: string): Promise<Principal | null> {
     const identified = await this.#identify(request, route, rest).catch((error: unknown) => {
+      if (error instanceof ForgedToken) this.#onForged(bearerToken(request.headers.authorization) ?? '', address);
       if (error instanceof OrganError) return error;
       throw error;
     });

@@ -247,6 +247,23 @@ describe('tokens', () => {
   });
 });
 
+test('forged tokens are reported to aegis, with the address they came from', async () => {
+  const reported: string[] = [];
+  const keys = await keyServer((address) => reported.push(address));
+  const mint = await instance('mint');
+  const registry = await FakeRegistry.start(
+    { name: 'aegis', instances: [keys.organ], route: null },
+    { name: 'mint', instances: [mint], route: { prefix: '/mint', auth: 'required' } },
+  );
+  const g = await gateway(registry);
+  await g.get('/mint/x', { authorization: `Bearer ${await keys.token({ exp: '-1s' })}` });
+  await g.get('/mint/x', {
+    authorization: `Bearer ${await keys.token({ iss: 'elsewhere' })}`,
+    'x-forwarded-for': '6.6.6.6',
+  });
+  await vi.waitFor(() => expect(reported).toEqual(['127.0.0.1']));
+});
+
 test('a rate is counted for each client: by token, else by address', async () => {
   const keys = await keyServer();
   const mint = await instance('mint');

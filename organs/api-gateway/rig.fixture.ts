@@ -49,7 +49,7 @@ export class FakeRegistry {
 }
 
 /** Aegis, as far as a gateway needs it: keys, published and changed. */
-export async function keyServer() {
+export async function keyServer(onVerify: (address: string) => void = () => {}) {
   const makeKey = async (kid: string) => {
     const { publicKey, privateKey } = await generateKeyPair('EdDSA');
     return { kid, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg: 'EdDSA', use: 'sig' } };
@@ -59,6 +59,10 @@ export async function keyServer() {
   const app = new Hono().get('/.well-known/jwks.json', (c) => {
     fetched += 1;
     return c.json({ keys: [key.jwk] });
+  });
+  app.post('/auth/verify', (c) => {
+    onVerify(c.req.header('x-forwarded-for') ?? '');
+    return c.json({ error: 'unauthorized', message: 'forged' }, 401);
   });
   const organ = await startOrgan({ name: 'aegis', app, health: () => ({ status: 'pass' }) });
   const token = (claims: { sub?: string; iss?: string; aud?: string; exp?: string; with?: typeof key } = {}) => {

@@ -18,4 +18,4 @@ export { Mutex } from './mutex.ts';
 export { Outbox, type OutboxOptions } from './outbox.ts';
 export { createApp, type Health, type Listening, listen, log, type Organ, serve } from './server.ts';
 export { connectState, type Lifetime, type State, StateKey, StateValue, Step, Ttl } from './state.ts';
-export { bearerToken, type Principal, TokenVerifier, type TokenVerifierOptions } from './tokens.ts';
+export { bearerToken, ForgedToken, type Principal, TokenVerifier, type TokenVerifierOptions } from './tokens.ts';

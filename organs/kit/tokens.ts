@@ -24,6 +24,9 @@ export interface TokenVerifierOptions {
   readonly cooldownMs?: number;
 }
 
+/** Never one of aegis' tokens, as against one that has merely expired: only this is a sign of an attack. */
+export class ForgedToken extends Unauthorized {}
+
 /** Verifies aegis' tokens here, by its published keys. What aegis withdrew since (a changed password) only aegis knows. */
 export class TokenVerifier {
   readonly #client: Client;
@@ -35,7 +38,7 @@ export class TokenVerifier {
     this.#options = options;
   }
 
-  /** Throws Unauthorized when the token is expired, forged or foreign, Unavailable when aegis' keys cannot be had. */
+  /** Throws Unauthorized when the token has expired, ForgedToken when it is none of aegis', Unavailable when aegis' keys cannot be had. */
   async verify(token: string): Promise<Principal> {
     const { errors, jwtVerify } = await import('jose');
     this.#keys ??= this.#remoteKeys();
@@ -44,9 +47,9 @@ export class TokenVerifier {
       return { subject: sub, username, roles, expiresAt: exp };
     } catch (cause) {
       if (cause instanceof errors.JWTExpired) throw new Unauthorized('the token has expired', { cause });
-      if (cause instanceof z.ZodError) throw new Unauthorized('the token is not valid: claims are missing', { cause });
+      if (cause instanceof z.ZodError) throw new ForgedToken('the token is not valid: claims are missing', { cause });
       if (cause instanceof errors.JOSEError) {
-        throw new Unauthorized(`the token is not valid: ${cause.message}`, { cause });
+        throw new ForgedToken(`the token is not valid: ${cause.message}`, { cause });
       }
       throw cause;
     }
