@@ -44,7 +44,7 @@ export class EventLog {
   readonly #db: Database;
   readonly #defaults: Defaults;
   readonly #now: () => number;
-  readonly #topics = new Map<string, { retentionMs: number; ends: number[] }>();
+  #topics = new Map<string, { retentionMs: number; ends: number[] }>();
 
   constructor(db: Database, defaults: Defaults, now: () => number) {
     this.#db = db;
@@ -114,6 +114,29 @@ export class EventLog {
     return appended;
   }
 
+  /** Several appends in one transaction: each succeeds or fails by itself, unless the disk fails, which throws. */
+  appendAll(
+    requests: readonly { readonly topic: string; readonly events: readonly EventBody[] }[],
+  ): ({ appended: Appended[] } | { error: unknown })[] {
+    const before = new Map(this.#topics);
+    const appendEach = this.#db.transaction(() =>
+      requests.map(({ topic, events }) => {
+        try {
+          return { appended: this.append(topic, events) };
+        } catch (error) {
+          if (!this.#db.inTransaction) throw error; // SQLite has rolled back all of it
+          return { error };
+        }
+      }),
+    );
+    try {
+      return appendEach.immediate();
+    } catch (error) {
+      this.#topics = before;
+      throw error;
+    }
+  }
+
   /** Events of a partition from `offset` on, as many as `limit` and the size of an answer allow. */
   read(
     topic: string,
@@ -157,7 +180,7 @@ export class EventLog {
       .get(topic, partition, offset);
   }
 
-  /** Forgets events that are older than their topic's retention, at most `limit` of each; returns how many. */
+  /** Forgets events that are older than their topic's retention, at most `limit` of each topic; returns how many. */
   forget(limit = 1000): number {
     const statement = this.#db.prepare(
       `DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE topic = ? AND received_at < ? ORDER BY received_at LIMIT ?)`,
@@ -169,8 +192,14 @@ export class EventLog {
     );
   }
 
+  /** Events that are kept; they are forgotten in the order of their offsets, so that no row needs to be counted. */
   count(): number {
-    return this.#db.prepare('SELECT count(*) FROM events').pluck().get() as number;
+    const first = this.#db
+      .prepare<[string, number], number | null>('SELECT min(offset) FROM events WHERE topic = ? AND partition = ?')
+      .pluck();
+    const kept = ({ name, ends }: Topic) =>
+      ends.reduce((sum, end, partition) => sum + end - (first.get(name, partition) ?? end), 0);
+    return this.topics.reduce((sum, topic) => sum + kept(topic), 0);
   }
 
   #insertTopic(name: string, partitions: number, retentionMs: number): void {

@@ -40,6 +40,28 @@ test('an event that is published again under its id is kept once; another under 
   expect((await bus.get('/healthz')).body.metrics.events).toBe(1);
 });
 
+test('of many who publish at once, one that is refused does not touch the others', async () => {
+  const bus = await start();
+  await bus.post('/topics/t/events', { events: [{ id: 'taken', type: 'x', data: 0 }] });
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, (_, i) =>
+      bus.post('/topics/t/events', {
+        events: [
+          { id: `n${i}`, key: 'k', type: 'x', data: i },
+          ...(i % 3 === 0 ? [{ id: 'taken', type: 'x', data: i + 1 }] : []),
+        ],
+      }),
+    ),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(answers.map((_, i) => (i % 3 === 0 ? 409 : 201)));
+  const kept = answers.filter(({ status }) => status === 201).map(({ body }) => body.positions[0]);
+  const offsets = kept.map(({ offset }) => offset);
+  expect(new Set(offsets).size).toBe(40);
+  expect(Math.max(...offsets) - Math.min(...offsets)).toBe(39);
+  const { events } = await poll(bus, await join(bus));
+  expect(new Set(events.map(({ id }) => id))).toEqual(new Set(['taken', ...kept.map(({ id }) => id)]));
+});
+
 test('topics, events, groups and their commits outlive the bus, and so does who is a member', async () => {
   const folder = temporaryFolder();
   const first = await startOrgan(eventBus({ folder }));

@@ -15,6 +15,7 @@ import {
 import { limitSize, probeStorage, rethrow } from '../kit/storage.ts';
 import { Groups } from './groups.ts';
 import { type Defaults, EventLog } from './log.ts';
+import { Publisher } from './publisher.ts';
 import {
   GroupPath,
   Joining,
@@ -61,6 +62,12 @@ export function eventBus(options: EventBusOptions): Organ {
   const waiters = new Waiters();
   const log = new EventLog(db, defaults, now);
   const groups = new Groups(db, log, now, () => waiters.wake());
+  let topicsKnown = log.topics.length;
+  const publisher = new Publisher(log, () => {
+    if (log.topics.length > topicsKnown) groups.rebalanceAll();
+    topicsKnown = log.topics.length;
+    waiters.wake();
+  });
   const stopping = new AbortController();
   /** The poll of each member: a newer one ends it. */
   const polls = new Map<string, AbortController>();
@@ -77,14 +84,11 @@ export function eventBus(options: EventBusOptions): Organ {
     .post('/:topic/events', async (c) => {
       const { topic } = readParams(c, TopicPath);
       const { events } = await readBody(c, Publication);
-      const isNew = !log.has(topic);
       const fill = { key: null, at: now(), source: 'unknown', data: null };
-      const positions = log.append(
+      const positions = await publisher.publish(
         topic,
         events.map((event) => ({ ...fill, id: randomUUID(), ...defined(event) })),
       );
-      if (isNew) groups.rebalanceAll();
-      waiters.wake();
       return c.json({ topic, positions }, 201);
     })
     .get('/:topic/partitions/:partition/events', async (c) => {
@@ -185,14 +189,16 @@ export function eventBus(options: EventBusOptions): Organ {
     }
   }
 
-  const sweeper = setInterval(() => {
+  const sweep = () => {
+    if (stopping.signal.aborted) return;
     try {
-      log.forget();
       groups.forget(now() - IDLE_GROUP_MS);
+      if (log.forget() > 0) setImmediate(sweep); // a bounded number at a time: others want to be served in between
     } catch (error) {
       process.stderr.write(`old events cannot be forgotten: ${error}\n`); // the health check then fails, too
     }
-  }, sweepMs);
+  };
+  const sweeper = setInterval(sweep, sweepMs);
   sweeper.unref();
 
   const health = (): Health => {

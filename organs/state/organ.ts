@@ -115,13 +115,15 @@ export function state(options: StateOrganOptions): Organ {
     });
   app.onError(rethrow);
 
-  const sweeper = setInterval(() => {
+  let isClosed = false;
+  const sweep = () => {
     try {
-      store.sweep();
+      if (!isClosed && store.sweep() > 0) setImmediate(sweep); // a bounded number at a time, requests in between
     } catch (error) {
       log(`what has expired cannot be removed: ${error}`); // the health check says the same, and makes it Critical
     }
-  }, sweepMs);
+  };
+  const sweeper = setInterval(sweep, sweepMs);
   sweeper.unref();
 
   const health = (): Health => {
@@ -131,6 +133,7 @@ export function state(options: StateOrganOptions): Organ {
     return { status: 'warn', reason: `slow: a write took ${Math.round(writeMs)} ms, over ${slowMs} ms`, metrics };
   };
   const close = () => {
+    isClosed = true;
     clearInterval(sweeper);
     db.close();
   };
