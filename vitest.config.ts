@@ -15,7 +15,7 @@ export default defineConfig({
         test: { name: 'unit', include: ['test/{core,adapters,keeper,supervisor,cli}/**/*.test.ts', 'test/*.test.ts'] },
       },
       { test: { name: 'organs', include: ['organs/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 } },
-      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
+      { test: { name: 'e2e', include: ['test/{e2e,soak}/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 60_000 } },
     ],
   },

@@ -89,7 +89,9 @@ export function operations(means: OperationsMeans): Operations {
     supervisor.dispatch({ type: 'reload', config, heldDown: heldDownIn(config) });
     const starting = [...supervisor.state.instances.values()]
       .filter(
-        (instance) => instance !== before.instances.get(instance.name) && (isPending(instance) || isAgain(instance)),
+        (instance) =>
+          instance !== before.instances.get(instance.name) &&
+          (isAgain(instance) || (isPending(instance) && !isHopeless(supervisor.state, instance))),
       )
       .map((instance) => instance.name);
     return { plan, starting, since };
@@ -129,6 +131,8 @@ export function operations(means: OperationsMeans): Operations {
         starting: [...supervisor.state.instances.values()]
           .filter((instance) => {
             const was = before.instances.get(instance.name);
+            // Whoever waits for what a user has stopped, or has failed, is not on the way.
+            if (isHopeless(supervisor.state, instance)) return false;
             return (isPending(instance) && (booted || !was || !isPending(was))) || isAgain(instance);
           })
           .map((instance) => instance.name),
