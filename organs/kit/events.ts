@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import { Client } from './client.ts';
 import { BadRequest, messageOf } from './errors.ts';
@@ -15,7 +16,7 @@ export interface EventBus {
    * partitions. What `handle` has resolved for is committed; what it threw for comes again. Goes on until `stop`.
    */
   subscribe(options: SubscribeOptions, handle: Handler): Subscription;
-  /** Stops its subscriptions; events that are being published are still sent. */
+  /** Stops its subscriptions; waits up to 3 s for events that are being published. */
   close(): Promise<void>;
 }
 
@@ -106,6 +107,7 @@ const Text = z
   .max(200)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be without control characters');
 
+const CLOSE_MS = 3000;
 const MAX_DATA = 256 * 1024;
 const Json = z.unknown().superRefine((value, context) => {
   const refuse = (message: string) => void context.addIssue({ code: 'custom', message });
@@ -215,7 +217,8 @@ class Connection implements EventBus {
 
   async close(): Promise<void> {
     await Promise.allSettled([...this.#subscriptions].map((subscription) => subscription.stop()));
-    await Promise.all(this.#queues.values());
+    const sent = Promise.all(this.#queues.values());
+    await Promise.race([sent, sleep(CLOSE_MS, undefined, { ref: false })]); // an organ has 10 s to stop
     await (await this.#backend)?.close();
   }
 
