@@ -91,7 +91,8 @@ export class RegistryHost {
   onChanged(before: SystemState | null, after: SystemState): void {
     if (before?.instances === after.instances) return;
     for (const instance of after.instances.values()) {
-      if (!isAlive(instance) && before?.instances.get(instance.name) !== instance) this.#forget(instance.name);
+      if (before?.instances.get(instance.name) === instance) continue;
+      if (!isAlive(instance)) this.#forget(instance.name);
       const url = this.#means.urlOf(instance.name);
       if (url === null) continue;
       const is = isReachable(instance);

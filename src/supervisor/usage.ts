@@ -7,9 +7,10 @@ interface Look {
   readonly cpuMs: number;
   readonly at: number;
   readonly percent: number | null;
+  readonly rssBytes: number;
 }
 
-/** Two looks closer together than this say nothing about a percentage: ticks are 10 ms. */
+/** Two looks closer together than this say nothing about a percentage: ticks are 10 ms. So the machine is not asked again. */
 const SHORTEST_MS = 500;
 
 export class Usage {
@@ -25,14 +26,17 @@ export class Usage {
     startedAt: number,
     at: number,
   ): { cpuPercent: number | null; rssBytes: number | null } {
+    const latest = this.#looks.get(instance);
+    if (latest?.pid === pid && at - latest.at < SHORTEST_MS) {
+      return { cpuPercent: latest.percent, rssBytes: latest.rssBytes };
+    }
     const stats = processStats(pid);
     if (!stats) return { cpuPercent: null, rssBytes: null };
-    const before = this.#looks.get(instance);
-    const from = before?.pid === pid ? before : { cpuMs: 0, at: startedAt, percent: null };
+    const from = latest?.pid === pid ? latest : { cpuMs: 0, at: startedAt };
     const elapsed = at - from.at;
-    if (elapsed < SHORTEST_MS) return { cpuPercent: from.percent, rssBytes: stats.rssBytes };
+    if (elapsed < SHORTEST_MS) return { cpuPercent: null, rssBytes: stats.rssBytes }; // it has just begun
     const percent = Math.round((1000 * (stats.cpuMs - from.cpuMs)) / elapsed) / 10;
-    this.#looks.set(instance, { pid, cpuMs: stats.cpuMs, at, percent });
+    this.#looks.set(instance, { pid, cpuMs: stats.cpuMs, at, percent, rssBytes: stats.rssBytes });
     return { cpuPercent: percent, rssBytes: stats.rssBytes };
   }
 }
