@@ -35,8 +35,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('plan', 'show what a reload would do', () => import('./plan.ts')),
   entry('scale', 'change how many instances an organ has', () => import('./scale.ts')),
   entry('emergency', 'shut everything down and latch it', () => import('./emergency.ts')),
+  entry('init', 'write an azora.yaml from what declares the project already', () => import('./init.ts')),
   entry('config', 'show or check the resolved configuration', () => import('./config.ts')),
 ];
 
 /** Commands of the contract that a later version brings: typing one says so. */
-export const LATER: readonly string[] = ['top', 'init', 'doctor', 'export', 'completion'];
+export const LATER: readonly string[] = ['top', 'doctor', 'export', 'completion'];
