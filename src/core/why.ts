@@ -52,6 +52,8 @@ export interface Explanation {
   readonly next: string;
 }
 
+/** So many ends of the same kind in a row, and not further apart on average, are a crash loop. */
+const CRASH_LOOP = { times: 3, everyMs: 60_000 };
 /** How many of the root's latest events belong to the story. */
 const LATEST = 12;
 
@@ -163,7 +165,7 @@ function story(subject: Subject, question: Question): string {
 /** "mint is waiting", "web was Degraded". */
 function name({ instance, state, health }: Subject, { running }: Question): string {
   const verb = running ? 'is' : 'was';
-  if (state !== 'ready') return `${instance} ${verb} ${state}`;
+  if (state !== 'ready') return `${instance} ${verb} ${state === 'backoff' ? 'in backoff' : state}`;
   if (health === 'Healthy') return `${instance} ${verb} ready and Healthy`;
   return `${instance} ${verb} ${health === 'Unknown' ? 'ready' : health}`;
 }
@@ -175,17 +177,14 @@ function ownReason(subject: Subject, question: Question): string | null {
   switch (state) {
     case 'failed':
       return withStreak(reason ?? 'no reason is known', subject, question);
-    case 'backoff': {
-      const streak = streakOf(subject, question);
-      const loop = streak !== null && streak.times >= 3 ? 'crash loop: ' : '';
-      return `${loop}${withStreak(reason ?? 'no reason is known', subject, question)}`;
-    }
+    case 'backoff':
+      return crashLoop(subject, question) ?? withStreak(reason ?? 'no reason is known', subject, question);
     case 'stopped':
       return `${reason ?? (since === null ? 'nobody has started it' : 'no reason is known')}${at}`;
     case 'stopping':
-      return lastData('organ-stopping', 'cause', subject, question) ?? reason;
+      return crashLoop(subject, question) ?? lastData('organ-stopping', 'cause', subject, question) ?? reason;
     case 'starting':
-      return `${reason ?? 'not ready yet'}${lasted(since, question, ', for ')}`;
+      return crashLoop(subject, question) ?? `${reason ?? 'not ready yet'}${lasted(since, question, ', for ')}`;
     case 'waiting':
     case 'stuck':
       return reason;
@@ -244,6 +243,14 @@ function streakOf(subject: Subject, question: Question): Streak | null {
     times++;
   }
   return how === null ? null : { how, times, withinMs: last - first };
+}
+
+/** "crash loop: exited with code 3, 4 times in 9 s", while it goes on; null: it is none. */
+function crashLoop(subject: Subject, question: Question): string | null {
+  const streak = streakOf(subject, question);
+  if (streak === null || streak.times < CRASH_LOOP.times) return null;
+  if (streak.withinMs > streak.times * CRASH_LOOP.everyMs) return null;
+  return `crash loop: ${streak.how}, ${streak.times} times in ${humanDuration(streak.withinMs)}`;
 }
 
 /** "exited with code 3, 4 times in 9 s; the limit …" */

@@ -103,8 +103,17 @@ describe('the root', () => {
     const backoff = subject('db', { state: 'backoff', reason: 'exited with code 3' });
     expect(headline(ask([backoff], {}, [crash(1), crash(2)]))).not.toContain('crash loop');
     expect(headline(ask([backoff], {}, [crash(1), crash(2), crash(3)]))).toBe(
-      'db is backoff: crash loop: exited with code 3, 3 times in 200 ms',
+      'db is in backoff: crash loop: exited with code 3, 3 times in 200 ms',
     );
+  });
+
+  test('a crash loop is one in every state that it goes through, and none when its ends are far apart', () => {
+    const ends = [crash(1), crash(2), crash(3)];
+    for (const state of ['backoff', 'starting', 'stopping'] as const) {
+      expect(headline(ask([subject('db', { state })], {}, ends))).toMatch(/: crash loop: exited with code 3, 3 times/);
+    }
+    const apart = [crash(1), crash(10_000), crash(20_000)];
+    expect(headline(ask([subject('db', { state: 'starting' })], {}, apart))).not.toContain('crash loop');
   });
 
   test('a change of the file counts until it was ready again, and only for what it concerns', () => {

@@ -114,6 +114,8 @@ test('in no view, event, status, row, hook or registry, running or not', async (
   ];
   await expectNowhere(system, [...views, ['check'], ['check', '--json']]);
 
+  expect((await system.expect(0, ['why', 'probe'])).stdout).toContain('no ***');
+  expect((await system.expect(1, ['check'])).stdout).toContain('***');
   const { stdout: lines } = await system.expect(0, ['logs', 'app']);
   expect(lines).toContain('connecting with ***');
   expect(lines).toContain('{"password":"***","own":"***"}');
