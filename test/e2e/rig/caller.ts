@@ -17,13 +17,13 @@ export interface Refusal {
  * Retry-After, and is asked again after that; every error is JSON `{error, message}`. Anything else is a failure.
  */
 export class Caller {
-  readonly #gateway: string;
+  readonly gateway: string;
   /** What was unavailable for the moment. */
   readonly refusals: Refusal[] = [];
   token: string | null = null;
 
   constructor(gateway: string) {
-    this.#gateway = gateway;
+    this.gateway = gateway;
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever shape it expects, and fails when it is another
@@ -73,7 +73,7 @@ export class Caller {
   }
 
   #send(method: string, path: string, body: unknown): Promise<Response> {
-    return fetch(`${this.#gateway}${path}`, {
+    return fetch(`${this.gateway}${path}`, {
       method,
       headers: {
         ...(this.token === null ? {} : { authorization: `Bearer ${this.token}` }),
