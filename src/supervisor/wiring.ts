@@ -381,6 +381,7 @@ export class Wiring {
     this.#history.add({ type: 'warning', organ: null, instance: null, message, data: {} }, boot.bootId, wall);
     this.#store.endBoot(boot.bootId, timestamp(wall), 'machine went down');
     removeBootDocument(this.#folder.bootDocument);
+    removeSecrets(this.#folder.secrets);
   }
 
   /** What the keeper still knows of another boot must be gone before this one: its lives have the same names. */

@@ -82,7 +82,7 @@ test('in no view, event, status, row, hook or registry, running or not', async (
           ports: { http: 'auto' },
         },
         probe: quiet({
-          health: { exec: 'sh -c "echo no $API_TOKEN; exit 1"', start_timeout: '300ms' },
+          health: { exec: 'sh -c "echo no $API_TOKEN; exit 1"', start_timeout: '2s' },
           restart: 'never',
         }),
         lost: { command: '${API_TOKEN}/no-such-program' },
