@@ -19,8 +19,6 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { Script } from 'node:vm';
 import { inject } from 'postject';
 import type { Plugin } from 'rolldown';
 import { bundle, licenseOf, root } from './bundle.ts';
@@ -70,53 +68,37 @@ console.log(`${(bytes.length / 1e6).toFixed(1)} MB, sha256 ${hash}`);
 function makeBlob(): Buffer {
   const assets: Record<string, string> = {};
   const add = (key: string, content: string | Buffer) => {
-    const path = join(work, key.replaceAll('/', '-'));
-    writeFileSync(path, content);
-    assets[key] = path;
+    mkdirSync(dirname(join(work, key)), { recursive: true });
+    writeFileSync(join(work, key), content);
+    assets[key] = key;
   };
   for (const { name, code } of program.chunks) {
-    const source = `(function (exports, require, module, __filename) {${code}\n})`;
-    add(`code/${name}`, source);
-    add(`cache/${name}`, compile(source, `azora:${name}`));
+    add(`code/${name}`, `(function (exports, require, module, __filename) {${code}\n})`);
+    assets[`cache/${name}`] = `cache/${name}`;
   }
+  run('--hash-seed=1', '--random-seed=1', join(root, 'scripts/code-cache.ts'), work);
   for (const { name, bytes } of addons) {
     const id = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
     add(`addon/${name}-${id}.node`, bytes);
   }
   add('licenses.txt', licenses());
-  const main = join(work, 'loader.js');
-  writeFileSync(main, loader.chunks[0]!.code);
-  const config = join(work, 'sea.json');
-  const blob = join(work, 'blob');
-  writeFileSync(
-    config,
-    JSON.stringify({
-      main,
-      output: blob,
-      disableExperimentalSEAWarning: true,
-      useCodeCache: true,
-      execArgv: EXEC_ARGV,
-      execArgvExtension: 'cli',
-      assets,
-    }),
-  );
-  execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
-  return readFileSync(blob);
+  // Paths are relative, since that of `main` becomes part of the result.
+  writeFileSync(join(work, 'loader.js'), loader.chunks[0]!.code);
+  const config = {
+    main: 'loader.js',
+    output: 'blob',
+    disableExperimentalSEAWarning: true,
+    execArgv: EXEC_ARGV,
+    execArgvExtension: 'cli',
+    assets,
+  };
+  writeFileSync(join(work, 'sea.json'), JSON.stringify(config));
+  run('--experimental-sea-config', 'sea.json');
+  return readFileSync(join(work, 'blob'));
 }
 
-/**
- * V8's code for a source. By itself V8 leaves functions out until they are called, so all are compiled now; the flag is put back
- * before the result is taken, as V8 refuses code that was made under other flags.
- */
-function compile(source: string, filename: string): Buffer {
-  if (process.env.LAZY !== '1') setFlagsFromString('--no-lazy');
-  try {
-    const script = new Script(source, { filename });
-    setFlagsFromString('--lazy');
-    return script.createCachedData();
-  } finally {
-    setFlagsFromString('--lazy');
-  }
+function run(...args: readonly string[]): void {
+  execFileSync(process.execPath, args, { cwd: work, stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 /** better-sqlite3 finds its addon through the file system; here it gets the embedded one. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants, homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -59,8 +59,7 @@ export function loadAddon(file: string, bytes: Buffer, folders: readonly string[
 
 /** Sees to it that `folder` holds the file, whole: under another name first, since others may be doing the same at this moment. */
 function unpack(folder: string, file: string, bytes: Buffer): { readonly path: string; readonly isNew: boolean } {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  assertPrivate(folder);
+  makePrivate(folder);
   const path = join(folder, file);
   if (holds(path, bytes)) return { path, isNew: false };
   const unfinished = `${path}.${process.pid}-${process.hrtime.bigint()}`;
@@ -74,11 +73,14 @@ function unpack(folder: string, file: string, bytes: Buffer): { readonly path: s
   return { path, isNew: true };
 }
 
-/** Code is loaded from it: nobody else may write there, and it may be no link to where somebody can. */
-function assertPrivate(folder: string): void {
-  const { uid, mode } = statSync(folder);
-  if (process.geteuid !== undefined && uid !== process.geteuid()) throw new Error(`it belongs to user ${uid}`);
-  if (mode & 0o022) throw new Error(`others may write there: mode ${(mode & 0o777).toString(8)}`);
+/** Code is loaded from it, so nobody else may write there, and it may be no link to where somebody can. */
+function makePrivate(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const stat = lstatSync(folder);
+  if (!stat.isDirectory()) throw new Error('it is a link or a file');
+  if (process.geteuid !== undefined && stat.uid !== process.geteuid())
+    throw new Error(`it belongs to user ${stat.uid}`);
+  if (stat.mode & 0o077) chmodSync(folder, 0o700);
 }
 
 /** Compared byte by byte: a machine that lost its power may have kept the name and not the content. */
