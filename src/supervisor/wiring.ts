@@ -11,7 +11,7 @@ import { describeChanges, organChanges } from '../core/config/changes.ts';
 import type { SystemConfig } from '../core/config/model.ts';
 import { type Endpoint, fillReferences } from '../core/config/references.ts';
 import type { SystemEvent } from '../core/events.ts';
-import { fail } from '../core/failures.ts';
+import { FailureError, fail } from '../core/failures.ts';
 import { checksEvent } from '../core/machine/boot.ts';
 import { publicState } from '../core/machine/describe.ts';
 import type { CheckOutcome, SystemInput } from '../core/machine/inputs.ts';
@@ -353,6 +353,9 @@ export class Wiring {
       else if (remembered.get(instance.name) !== instance) supervisor.say(lostEvent(instance));
     }
     for (const effect of effects) this.#effects.perform(effect, state);
+    // Of an organ that a reload has taken out of the file, just before its supervisor died.
+    const strays = lives.filter(({ exit, instance }) => exit === null && !state.instances.has(instance));
+    for (const life of strays) void this.#lives.kill(life).then(() => this.#over.add([life]), ignoreLostKeeper);
     // An emergency whose latch was set and nothing else; and an empty `act`, for the core to look at what may start or end now.
     const latch = readLatch(this.#folder);
     if (latch && lost === 'supervisor') {
@@ -704,6 +707,11 @@ export class Wiring {
     setTimeout(() => process.exit(RETIRED), 1000).unref();
     return null;
   }
+}
+
+/** It is looked at again with the next keeper. */
+function ignoreLostKeeper(error: unknown): void {
+  if (!(error instanceof FailureError)) throw error;
 }
 
 function latestLives(lives: readonly Life[]): Map<string, KnownLife> {

@@ -128,17 +128,25 @@ export class World {
   #timers: Timer[] = [];
   #now = 1_000_000;
   random = 0.5;
+  /** How far somebody has set the wall clock, ms. */
+  wallSetBy = 0;
 
   constructor(config: SystemConfig) {
     this.state = idle(config, { bootId: 'boot', startedAt: this.at });
   }
 
   get at() {
-    return { mono: this.#now, wall: 1_700_000_000_000 + this.#now };
+    return { mono: this.#now, wall: 1_700_000_000_000 + this.#now + this.wallSetBy };
   }
 
   send(input: SystemInput): void {
     const { state, effects } = step(this.state, { input, at: this.at, random: this.random });
+    this.state = state;
+    for (const effect of effects) this.#take(effect);
+  }
+
+  /** Goes on from what was found, as a supervisor that takes over does. */
+  resume(state: SystemState, effects: readonly Effect[]): void {
     this.state = state;
     for (const effect of effects) this.#take(effect);
   }
