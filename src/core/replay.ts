@@ -26,31 +26,49 @@ export const NOTHING_YET: Replayed = { bootId: null, phase: 'stopped', status: '
 export function replay(events: Iterable<SystemEvent>): Replayed {
   let { bootId, phase, status } = NOTHING_YET;
   const instances = new Map<string, ReplayedInstance>();
+  /** In the file no more: forgotten once nothing of them is left. */
+  let retiring = new Set<string>();
+  const forget = (): void => {
+    for (const name of retiring) if (!isAlive(instances.get(name))) instances.delete(name);
+  };
+  const know = (names: { readonly [name: string]: Json }): void => {
+    for (const [name, organ] of Object.entries(names)) {
+      if (!instances.has(name)) instances.set(name, { organ: String(organ), state: 'stopped', health: 'Unknown' });
+    }
+  };
   for (const event of events) {
     if (event.bootId !== bootId) {
       bootId = event.bootId;
       instances.clear();
+      retiring.clear();
       status = 'Operational';
     }
     if (event.type === 'supervisor-started') {
       // The one before may have said what nobody wrote down.
       phase = (event.data.phase as Phase | undefined) ?? phase;
       status = (event.data.status as SystemStatus | undefined) ?? status;
+      instances.clear();
       for (const [name, shown] of Object.entries(asObject(event.data.instances))) {
         instances.set(name, asObject(shown) as unknown as ReplayedInstance);
       }
     }
-    if (event.type === 'system-booting') {
-      for (const [name, organ] of Object.entries(asObject(event.data.instances))) {
-        if (!instances.has(name)) instances.set(name, { organ: String(organ), state: 'stopped', health: 'Unknown' });
-      }
+    if (event.type === 'system-booting') know(asObject(event.data.instances));
+    if (event.type === 'config-reloaded' && event.data.instances !== undefined) {
+      const declared = asObject(event.data.instances);
+      forget();
+      know(declared);
+      retiring = new Set([...instances.keys()].filter((name) => !Object.hasOwn(declared, name)));
     }
     phase = phaseAfter(event, phase);
     if (event.type === 'system-status-changed') status = event.data.to as SystemStatus;
     if (event.instance !== null) apply(instances, event, event.instance);
   }
+  forget();
   return { bootId, phase, status: phase === 'stopped' || phase === 'halted' ? 'Offline' : status, instances };
 }
+
+const isAlive = (instance: ReplayedInstance | undefined): boolean =>
+  instance !== undefined && ['starting', 'ready', 'stopping', 'stuck'].includes(instance.state);
 
 function apply(instances: Map<string, ReplayedInstance>, event: SystemEvent, name: string): void {
   const before = instances.get(name) ?? { organ: event.organ ?? name, state: 'stopped', health: 'Unknown' };

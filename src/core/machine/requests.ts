@@ -132,6 +132,9 @@ export function reload(draft: Draft, config: SystemConfig, heldDown: readonly st
     configHash: config.configHash,
     system: [...plan.system],
     organs: plan.organs.map(({ organ, action, why }) => ({ organ, action, why: [...why] })),
+    instances: Object.fromEntries(
+      [...state.instances.values()].flatMap(({ name, organ }) => (state.retiring.has(name) ? [] : [[name, organ]])),
+    ),
   });
 }
 
