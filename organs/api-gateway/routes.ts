@@ -15,6 +15,7 @@ export class Routes {
   #lastSeen = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
+  #isClosed = false;
   #readAt = Number.NEGATIVE_INFINITY;
   #failure: string | null = 'the registry has not been read yet';
   #complaints = '';
@@ -48,29 +49,34 @@ export class Routes {
     return this.#routes.find(({ prefix, organ }) => prefix === route.prefix && organ === route.organ) ?? route;
   }
 
-  /** Reads the registry, unless that is being done or was done just now. */
+  /** Reads the registry, unless that is being done; where it was done just now, it is done again soon. */
   refresh(): Promise<void> {
     if (this.#reading) return this.#reading;
-    if (performance.now() - this.#readAt < SOONEST_MS) return Promise.resolve();
+    const freshMs = SOONEST_MS - (performance.now() - this.#readAt);
+    if (freshMs <= 0) return this.#readNow();
+    this.#planRead(Math.min(freshMs, this.#refreshMs));
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #readNow(): Promise<void> {
+    clearTimeout(this.#timer);
     this.#reading = this.#read().finally(() => {
       this.#reading = undefined;
       this.#readAt = performance.now();
-      this.#schedule();
+      this.#planRead(this.#refreshMs);
     });
     return this.#reading;
   }
 
-  close(): void {
+  #planRead(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#schedule = () => {};
+    if (!this.#isClosed) this.#timer = setTimeout(() => void this.#readNow(), ms).unref();
   }
-
-  #schedule = (): void => {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.refresh(), this.#refreshMs);
-    this.#timer.unref();
-  };
 
   async #read(): Promise<void> {
     try {
