@@ -42,23 +42,20 @@ async function expectSame(system: System): Promise<void> {
 
 test('replaying the events gives the states of status: after a boot, faults, acts, a new supervisor, and down', async () => {
   const fast = { delay: '20ms', limit: 2, jitter: 0 };
-  await using system = await rig.system({
-    yaml: {
-      organs: {
-        db: quiet(),
-        api: rig.puppet({ depends_on: ['db'], restart: { ...fast, limit: 10 } }),
-        web: rig.puppet({ ports: { http: 'auto' }, health: { http: '/healthz', interval: '100ms', restart: false } }, [
-          '--listen',
-        ]),
-        app: quiet({ depends_on: ['web'] }),
-        bad: { command: 'exit 3', restart: fast, health: { log: '^never$' } },
-        stuck: quiet({ depends_on: { bad: { condition: 'healthy' } } }),
-        job: { kind: 'task', command: 'exit 0', depends_on: ['db'] },
-        extra: quiet({ autostart: false }),
-        many: quiet({ replicas: 2 }),
-      },
-    },
-  });
+  const organs = {
+    db: quiet(),
+    api: rig.puppet({ depends_on: ['db'], restart: { ...fast, limit: 10 } }),
+    web: rig.puppet({ ports: { http: 'auto' }, health: { http: '/healthz', interval: '100ms', restart: false } }, [
+      '--listen',
+    ]),
+    app: quiet({ depends_on: ['web'] }),
+    bad: { command: 'exit 3', restart: fast, health: { log: '^never$' } },
+    stuck: quiet({ depends_on: { bad: { condition: 'healthy' } } }),
+    job: { kind: 'task', command: 'exit 0', depends_on: ['db'] },
+    extra: quiet({ autostart: false }),
+    many: quiet({ replicas: 2 }),
+  };
+  await using system = await rig.system({ yaml: { organs } });
   await system.run(['up', '-d']);
   await expectSame(system);
 
@@ -80,6 +77,13 @@ test('replaying the events gives the states of status: after a boot, faults, act
 
   await system.puppet('web').order({ health: { status: 200 } });
   await system.waitFor(({ organs }) => organs.some(({ organ, health }) => organ === 'web' && health === 'Healthy'));
+  await expectSame(system);
+
+  const { extra: _extra, many, ...kept } = organs;
+  const reloaded = { ...kept, many: { ...many, replicas: 3 }, fresh: quiet() };
+  system.write('azora.yaml', JSON.stringify({ version: 1, organs: reloaded }));
+  await system.run(['reload']);
+  await system.waitFor((now) => now.organs.some(({ organ, state }) => organ === 'fresh' && state === 'ready'));
   await expectSame(system);
 
   await system.expect(0, ['down']);
