@@ -44,15 +44,28 @@ export const command = defineCommand<DoctorOptions>({
   ],
   async run(context, operands, options) {
     if (operands.length > 0) fail('usage', `azora doctor takes no operands, and got "${operands.join(' ')}"`);
-    const { findings, fine } = await look(context);
-    const told: Told[] = [];
-    for (const finding of findings)
-      told.push(options.fix ? await repaired(finding) : { ...finding, fixed: false, trouble: null });
+    const { told, fine } = options.fix ? await lookAndFix(context) : await justLook(context);
     const isWell = told.every(({ level, fixed }) => level === 'note' || fixed);
     context.stdout.write(options.json ? json(told, fine, isWell) : text(context, told, fine));
     return isWell ? EXIT.done : EXIT.failed;
   },
 });
+
+async function justLook(context: CommandContext): Promise<{ told: Told[]; fine: readonly string[] }> {
+  const { findings, fine } = await look(context);
+  return { told: findings.map((finding) => ({ ...finding, fixed: false, trouble: null })), fine };
+}
+
+/** Looks again after it has put something right, which may uncover more: pipes are left behind once their processes are gone. */
+async function lookAndFix(context: CommandContext): Promise<{ told: Told[]; fine: readonly string[] }> {
+  const told = new Map<string, Told>();
+  for (;;) {
+    const { findings, fine } = await look(context);
+    const news = findings.filter(({ id }) => !told.has(id));
+    for (const finding of news) told.set(finding.id, await repaired(finding));
+    if (!news.some(({ id }) => told.get(id)?.fixed)) return { told: [...told.values()], fine };
+  }
+}
 
 async function look(context: CommandContext): Promise<Looked> {
   const { config, looked } = await readProject(context);
