@@ -64,6 +64,7 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
     report,
     onGoodbye: () => keeper?.onGoodbye(),
     starts: !values.alone,
+    kill: (pid) => process.kill(pid, 'SIGKILL'),
   });
   if (!values['no-supervisor']) await supervisor.start();
   // The one that is said to run may have died before it found this keeper.

@@ -24,6 +24,8 @@ export interface SupervisorPorts {
   readonly onGoodbye: () => void;
   /** false: never starts one (tests bring their own). */
   readonly starts: boolean;
+  /** SIGKILLs a child that has not been reaped. */
+  readonly kill?: (pid: number) => void;
 }
 
 interface Waiter {
@@ -150,7 +152,7 @@ export class SupervisorProcess {
   stop(): void {
     this.#stopped = true;
     // One that waits for the other's lock, or for us, has nothing to come to. It is not reaped yet, so the number is its own.
-    if (this.#child !== null && this.#connected !== this.#child) process.kill(this.#child, 'SIGKILL');
+    if (this.#child !== null && this.#connected !== this.#child) this.#ports.kill?.(this.#child);
     if (this.#retry) clearTimeout(this.#retry);
   }
 

@@ -80,8 +80,9 @@ export class KeeperBond {
 
   async #connect(): Promise<KeeperLink> {
     const { folder, version, listeners } = this.#ports;
-    const link = await linkKeeper(folder.keeperSocket, version, listeners, () => {
-      if (this.#present === link) this.#onLost();
+    let link: KeeperLink | null = null;
+    link = await linkKeeper(folder.keeperSocket, version, listeners, () => {
+      if (link !== null && this.#present === link) this.#onLost();
     });
     if (link.channel.closed) fail('unreachable', `the keeper (pid ${link.info.pid}) ended at once`);
     this.#present = link;

@@ -15,7 +15,7 @@ import { didYouMean } from '../core/config/suggest.ts';
 import { fail } from '../core/failures.ts';
 import { waitingReason } from '../core/machine/boot.ts';
 import { publicState } from '../core/machine/describe.ts';
-import { isHopeless } from '../core/machine/relations.ts';
+import { isHopeless, withDependencies } from '../core/machine/relations.ts';
 import { type Instance, instanceNames, isAlive, type SystemState } from '../core/machine/state.ts';
 import { isEmptyPlan, type Plan, planOf } from '../core/plan.ts';
 import type { History } from './history.ts';
@@ -194,10 +194,12 @@ export function operations(means: OperationsMeans): Operations {
       const before = supervisor.state;
       if (before.boot.phase === 'stopping') fail('owned-by-another', `${before.config.name} is stopping`, 'azora up');
       const names = organs.flatMap((organ) => mustKnow(before, organ));
-      for (const organ of organs) {
-        // Of one replica among several nothing is kept: the next boot starts all of them.
-        if (before.config.organs[organ]) store.setDesired(organ, verb === 'stop' ? 'down' : null);
-      }
+      // Of one replica among several nothing is kept: the next boot starts all of them.
+      const whole = organs.filter((organ) => before.config.organs[organ]);
+      if (verb === 'stop') for (const organ of whole) store.setDesired(organ, 'down');
+      // What a start brings along is wanted too, also by the next supervisor.
+      const wanted = verb === 'start' ? withDependencies(before.config, whole) : new Set(whole);
+      if (verb !== 'stop') for (const organ of wanted) if (store.desired().has(organ)) store.setDesired(organ, null);
       failpoint('supervisor:desired-stored');
       supervisor.dispatch({ type: 'act', verb, instances: names, stopTimeoutMs: timeoutMs });
       await supervisor.until(

@@ -38,6 +38,7 @@ describe('a keeper that is killed', () => {
       if (keeper !== null) await replaced(system, keeper);
       expect(pidsOf(await system.status()), `seed ${seed}, kill ${n}`).toEqual(before);
     }
+    expect(system.daemonLogs(), 'no supervisor fell over it').not.toMatch(/unhandledRejection|uncaughtException/);
     await system.expect(0, ['down']);
     await system.expectNothingLeft();
     const accounts = names.map((name) => account(outputOf(system, name)));

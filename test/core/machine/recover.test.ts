@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type KnownLife, recover, unremembered } from '../../../src/core/machine/recover.ts';
+import { withDependencies } from '../../../src/core/machine/relations.ts';
 import type { Instance, SystemState } from '../../../src/core/machine/state.ts';
 import { needs, organ, system, task, World } from './world.ts';
 
@@ -315,7 +316,8 @@ test('whenever a supervisor dies, and however stale its record: never two lives,
         } else if (what !== 'die') {
           if (isDown) continue;
           // Durable before anything is done about it.
-          heldDown = new Set([...heldDown].filter((organ) => organ !== name));
+          const wanted = what === 'start' ? withDependencies(config, [name]) : new Set([name]);
+          heldDown = new Set([...heldDown].filter((organ) => !wanted.has(organ)));
           if (what === 'stop') heldDown.add(name);
           world.send({ type: 'act', verb: what, instances: [name] });
         } else {
