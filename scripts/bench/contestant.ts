@@ -92,7 +92,10 @@ export async function bootAndStop(
   count: number,
 ): Promise<{ readonly bootMs: number; readonly stopMs: number }> {
   const startedAt = now();
-  const [seen] = await Promise.all([marks.atLeast(count), contestant.up(folder)]);
+  const [seen] = await Promise.all([marks.atLeast(count), contestant.up(folder)]).catch(async (error: unknown) => {
+    await contestant.down(folder).catch(() => {}); // the first failure is the one to tell
+    throw error;
+  });
   const stoppedAt = now();
   await contestant.down(folder);
   return { bootMs: seen.at(-1)!.at - startedAt, stopMs: now() - stoppedAt };
