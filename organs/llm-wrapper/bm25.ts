@@ -1,8 +1,8 @@
 /** Okapi BM25 (Robertson, Walker et al., 1994), with the usual constants. */
 const K1 = 1.2;
 const B = 0.75;
-/** A word of the heading counts so much of one of the text. */
-const HEADING_WEIGHT = 0.5;
+/** A word of the heading counts so much of one of the text; alone it does not make a text an answer. */
+const HEADING_WEIGHT = 0.3;
 
 export interface Hit {
   /** Of the text. */
@@ -15,6 +15,8 @@ export interface Hit {
 interface Posting {
   readonly index: number;
   readonly frequency: number;
+  /** Whether the text itself has the word, not only its heading. */
+  readonly isInText: boolean;
 }
 
 /** Finds the texts that say most of what is asked. */
@@ -31,12 +33,14 @@ export class Bm25 {
       };
       const words = wordsOf(text);
       add(words, 1);
-      add(wordsOf(heading), HEADING_WEIGHT);
+      add([...new Set(wordsOf(heading))], HEADING_WEIGHT);
+      const inText = new Set(words);
       this.#lengths.push(words.length);
       for (const [word, frequency] of frequencies) {
         const list = this.#postings.get(word);
-        if (list) list.push({ index, frequency });
-        else this.#postings.set(word, [{ index, frequency }]);
+        const posting = { index, frequency, isInText: inText.has(word) };
+        if (list) list.push(posting);
+        else this.#postings.set(word, [posting]);
       }
     }
     this.#averageLength = this.#lengths.reduce((sum, length) => sum + length, 0) / Math.max(1, this.#lengths.length);
@@ -45,19 +49,24 @@ export class Bm25 {
   /** The best first: by BM25, times the share of the question that is covered, for a question is more than its rarest word. */
   search(question: string, limit: number): Hit[] {
     const words = [...new Set(wordsOf(question))];
-    const scores = new Map<number, { score: number; covered: number }>();
+    const scores = new Map<number, { score: number; covered: number; isInText: boolean }>();
     let total = 0;
     for (const word of words) {
       const idf = this.#idf(word);
       total += idf;
-      for (const { index, frequency } of this.#postings.get(word) ?? []) {
+      for (const { index, frequency, isInText } of this.#postings.get(word) ?? []) {
         const length = (this.#lengths[index] ?? 0) / Math.max(1, this.#averageLength);
         const score = (idf * frequency * (K1 + 1)) / (frequency + K1 * (1 - B + B * length));
-        const before = scores.get(index) ?? { score: 0, covered: 0 };
-        scores.set(index, { score: before.score + score, covered: before.covered + idf });
+        const before = scores.get(index) ?? { score: 0, covered: 0, isInText: false };
+        scores.set(index, {
+          score: before.score + score,
+          covered: before.covered + (isInText ? idf : idf * HEADING_WEIGHT),
+          isInText: before.isInText || isInText,
+        });
       }
     }
     return [...scores]
+      .filter(([, { isInText }]) => isInText)
       .map(([index, { score, covered }]) => ({ index, score: score * (covered / total), coverage: covered / total }))
       .toSorted((a, b) => b.score - a.score || a.index - b.index)
       .slice(0, limit);

@@ -28,7 +28,8 @@ describe('search', () => {
     ['How are blocks mined?', 1],
     ['how long is a token valid', 0],
     ['signed transaction', 2],
-    ['aegis', 0],
+    ['aegis token', 0],
+    ['aegis', undefined], // a heading alone is no answer
     ['weather', undefined],
     ['', undefined],
   ])('%s', (question, index) => {

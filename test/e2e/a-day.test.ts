@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { VirtualAuthenticator } from '../../organs/mint/authenticator.fixture.ts';
@@ -97,7 +98,7 @@ async function aDay(user: Caller, username: string): Promise<void> {
 
   // a question, answered from the documents
   const { id: task } = await user.post('/agent/tasks', {
-    goal: 'How long are the tokens of aegis valid?',
+    goal: 'For how long are the EdDSA tokens of aegis good?',
     key: `${username}-1`,
   });
   const answered = await user.until(`/agent/tasks/${task}`, async ({ status }) => {
@@ -105,7 +106,16 @@ async function aDay(user: Caller, username: string): Promise<void> {
     return status === 'done';
   });
   expect(answered).toMatchObject({ planner: 'rules', steps: [{ tool: 'search_docs' }] });
-  expect(answered.answer).toMatch(/one hour.*organs\/aegis\/README\.md:\d+/s);
+  const { passages } = answered.steps[0].output;
+  expect(passages.map(({ quote }: { quote: string }) => quote).join()).toMatch(/tokens are EdDSA JWTs for one hour/);
+  for (const { quote, path, line } of passages) {
+    expect(answered.answer).toContain(`${path}:${line}`);
+    const from = readFileSync(join(root, path), 'utf8')
+      .split('\n')
+      .slice(line - 1)
+      .join(' ');
+    expect(wordsIn(from)).toContain(wordsIn(quote)); // it stands there, word by word
+  }
 
   // a forecast, once a window of ten seconds is over
   const forecast = await user.until(
@@ -130,6 +140,9 @@ async function aDay(user: Caller, username: string): Promise<void> {
     expect(hash).toBe(previous);
   }
 }
+
+/** The words, without the marks of Markdown. */
+const wordsIn = (text: string) => (text.replace(/\]\([^)]*\)/g, ']').match(/[\p{L}\p{N}]+/gu) ?? []).join(' ');
 
 interface TopicSeen {
   readonly types: readonly { readonly type: string; readonly events: number }[];
