@@ -56,10 +56,10 @@ export function openDaemonLog(path: string): number {
 
 /**
  * The environment for azora's own daemons: this process's. NODE_COMPILE_CACHE stays (daemons start faster by it, and
- * AZORA_UNSET says to keep it from organs); a channel to whoever started this process is nobody else's.
+ * AZORA_UNSET says to keep it from organs); a channel to whoever started this process, systemd's among them, is nobody else's.
  */
 export function daemonEnvironment(): Record<string, string> {
-  const { NODE_CHANNEL_FD: _fd, NODE_CHANNEL_SERIALIZATION_MODE: _mode, ...rest } = process.env;
+  const { NODE_CHANNEL_FD: _fd, NODE_CHANNEL_SERIALIZATION_MODE: _mode, NOTIFY_SOCKET: _notify, ...rest } = process.env;
   return rest as Record<string, string>;
 }
 

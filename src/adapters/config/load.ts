@@ -118,9 +118,12 @@ function problemsOf(files: ReadFiles, findings: readonly Finding[]): readonly Pr
 /** More than anybody reads; finding the place of each takes time. */
 const MOST_PROBLEMS = 1000;
 
-/** The caller's environment without the variables that azora's own launcher set, which $AZORA_UNSET names. */
+/**
+ * The caller's environment without the variables that azora's own launcher set, which $AZORA_UNSET names, and without the socket on
+ * which systemd hears from `azora up`: an organ that speaks to it (many servers do) would speak for the system.
+ */
 function callerEnvironment(env: LoadOptions['env']): Record<string, string> {
-  const unset = new Set(['AZORA_UNSET', ...(env.AZORA_UNSET ?? '').split(',')]);
+  const unset = new Set(['AZORA_UNSET', 'NOTIFY_SOCKET', ...(env.AZORA_UNSET ?? '').split(',')]);
   const entries = Object.entries(env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && !unset.has(entry[0]),
   );

@@ -37,8 +37,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('emergency', 'shut everything down and latch it', () => import('./emergency.ts')),
   entry('init', 'write an azora.yaml from what declares the project already', () => import('./init.ts')),
   entry('config', 'show or check the resolved configuration', () => import('./config.ts')),
+  entry('export', 'write what starts this system at boot: a systemd unit', () => import('./export.ts')),
   entry('doctor', 'check this machine and this project', () => import('./doctor.ts')),
 ];
 
 /** Commands of the contract that a later version brings: typing one says so. */
-export const LATER: readonly string[] = ['top', 'export', 'completion'];
+export const LATER: readonly string[] = ['top', 'completion'];

@@ -115,6 +115,7 @@ class UpSession {
         feed.leave();
         return failed ? EXIT.failed : EXIT.done;
       }
+      await this.#tellServiceManager();
       view = this.#steadyView();
       logs = this.#context.global.progress === 'json' ? null : this.#streamLogs(awaited);
       turn = await Promise.race(others);
@@ -201,6 +202,15 @@ class UpSession {
     if (failed.length > 0 && outcome.kind === 'ready' && !quiet)
       stderr.write(`${stderr.style.red('azora:')} failed: ${list(failed)}\n`);
     return outcome.kind === 'boot-failed' || failed.length > 0 || !outcome.checksPassed;
+  }
+
+  /** systemd, say, which waits for it before it starts what comes after (`azora export systemd`). */
+  async #tellServiceManager(): Promise<void> {
+    const socket = this.#context.env.NOTIFY_SOCKET;
+    if (!socket) return;
+    const { notifyServiceManager } = await import('../../adapters/notify.ts');
+    const trouble = notifyServiceManager(socket, 'READY=1');
+    if (trouble !== null) this.#say(`cannot tell systemd that the system is ready: ${trouble}`);
   }
 
   async #end(turn: Turn, boot: BootWatch, failed: boolean): Promise<number> {
