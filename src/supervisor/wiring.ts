@@ -262,11 +262,12 @@ export class Wiring {
   async #create(config: SystemConfig): Promise<Supervisor> {
     const at = now();
     this.#redaction.use(config, this.#folder.secrets);
-    await this.#sweep();
-    await this.#prepare(config, {
+    const remembered = {
       ports: (this.#store.recall('ports') ?? {}) as Record<string, number>,
       registryPort: this.#store.recall('registry-port') as number | null,
-    });
+    };
+    await this.#sweep(); // what is left of an earlier boot may hold a port
+    await this.#prepare(config, remembered);
     if (this.#ending) fail('unreachable', 'the supervisor is ending');
     const supervisor = this.#adopt(idle(config, { bootId: randomUUID(), startedAt: at }));
     this.#keeper.open();
