@@ -115,7 +115,8 @@ export function openSocket(path: string): Promise<Socket | null> {
     });
     socket.once('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return resolve(null);
+      // Reset: it died before it had taken the connection.
+      if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes(error.code ?? '')) return resolve(null);
       const failure = {
         kind: 'unreachable',
         message: `cannot connect to ${path}: ${error.message}`,
