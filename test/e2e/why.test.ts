@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { quiet } from './rig/organs.ts';
 import { rig, type System } from './rig.ts';
@@ -218,4 +219,34 @@ describe('the answer', () => {
     const { stderr } = await system.expect(2, ['why', 'covenan']);
     expect(stderr).toContain('covenant');
   });
+});
+
+test('with a record that cannot be read it answers from the supervisor and the file, and says so', async () => {
+  const covenant = { command: 'exit 3', ...fast, health: { log: '^ready$' } };
+  await using system = await rig.system({ yaml: { organs: { covenant, mint: quiet({ depends_on: ['covenant'] }) } } });
+  await system.run(['up', '-d']);
+  const database = new Database(system.state.database);
+  database.pragma('user_version = 99'); // as a newer azora would leave it
+  database.close();
+  const { stdout, stderr } = await system.expect(0, ['why', 'mint']);
+  expect(stdout.split('\n')[0]).toMatch(/^mint is waiting ← covenant is failed: exited with code 3 .*4 times in/);
+  expect(stderr).toMatch(/written by .*azora/);
+});
+
+test('after an emergency it names what led to it, and the way out', async () => {
+  await using system = await rig.system({
+    yaml: {
+      organs: { vault: rig.puppet({ critical: true, restart: 'never' }), web: quiet({ depends_on: ['vault'] }) },
+    },
+  });
+  await system.expect(0, ['up', '-d']);
+  await system.puppet('vault').order({ exit: 9 });
+  await system.waitForEvent(({ type }) => type === 'system-stopped');
+  await expect
+    .poll(() => firstLine(system, 'web'))
+    .toMatch(/^web was .* ← emergency shutdown of .*: critical organ vault failed: exited with code 9/);
+  expect(await firstLine(system, 'vault')).toBe('vault was failed: exited with code 9');
+  const { stdout } = await system.expect(0, ['why', 'web']);
+  expect(stdout).toMatch(/was shut down in an emergency at/);
+  expect(stdout).toMatch(/Next: azora emergency --clear/);
 });

@@ -68,7 +68,7 @@ async function gather(context: CommandContext, folder: StateFolder): Promise<Kno
       if (events.length > MOST_EVENTS * 2) events.splice(0, events.length - MOST_EVENTS);
     };
     if (record && boot) for (const page of storedEvents(record, { sinceTs: boot.startedAt })) take(page);
-    const organs: Question['organs'] = record?.organs() ?? new Map<string, OrganConfig>();
+    const organs = record?.organs() ?? (await declaredOrgans(context));
     const common = { folder, organs, events, now: Date.now(), clock: time };
     if (connection?.hello.bootId) {
       take(await recentEvents(connection, events.at(-1)?.id ?? 0));
@@ -81,12 +81,19 @@ async function gather(context: CommandContext, folder: StateFolder): Promise<Kno
         ? 'nothing has run yet'
         : end === null
           ? `${boot.name} ended without a word${events.length > 0 ? ` after ${time(events.at(-1)!.ts)}` : ''}`
-          : `${boot.name} was stopped at ${time(end.ts)} (${end.data.reason})`;
+          : `${boot.name} was ${end.type === 'emergency-shutdown' ? 'shut down in an emergency' : 'stopped'} at ${time(end.ts)} (${end.data.reason})`;
     return { ...common, events: before, instances: subjects, running: false, ended };
   } finally {
     connection?.close();
     record?.close();
   }
+}
+
+/** What the file says of who needs whom, where no record does. */
+async function declaredOrgans({ cwd, env, global }: CommandContext): Promise<Question['organs']> {
+  const { loadConfig } = await import('../../adapters/config/load.ts');
+  const loaded = await loadConfig({ cwd, env, ...(global.file === undefined ? {} : { file: global.file }) });
+  return new Map<string, OrganConfig>(loaded.ok ? Object.entries(loaded.config.organs) : []);
 }
 
 async function answerFor(context: CommandContext, known: Known, subject: Subject): Promise<WhyAnswer> {
