@@ -1,9 +1,9 @@
 /**
- * Builds what the npm package runs: dist/main.js and dist/chunks, JavaScript, since Node strips no types below node_modules. Once
- * there is a library (src/index.ts), dist/index.js and its types as well.
+ * Builds what the npm package runs, JavaScript, since Node strips no types below node_modules: dist/main.js (the program),
+ * dist/index.js with its types (the library), dist/chunks (what both are made of).
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bundle, root } from './bundle.ts';
 import { commit, version } from './version.ts';
@@ -11,9 +11,8 @@ import { commit, version } from './version.ts';
 /** Packages with native code stay packages: npm finds the file that fits the machine. */
 const NATIVE = ['better-sqlite3', 'koffi'];
 
-const library = existsSync(join(root, 'src/index.ts'));
 const { chunks, licenses } = await bundle({
-  entries: { main: 'package.ts', ...(library ? { index: 'index.ts' } : {}) },
+  entries: { main: 'package.ts', index: 'index.ts' },
   build: { version, commit: process.env.AZORA_COMMIT ?? commit() },
   external: NATIVE,
 });
@@ -25,7 +24,7 @@ for (const { name, code } of chunks) {
   mkdirSync(dirname(join(dist, name)), { recursive: true });
   writeFileSync(join(dist, name), code);
 }
-if (library) writeTypes();
+writeTypes();
 // CommonJS: Node starts it sooner than modules that it has to link first.
 writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
 writeFileSync(join(dist, 'licenses.txt'), licenses);

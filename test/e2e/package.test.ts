@@ -121,6 +121,54 @@ describe('installed in an empty project', () => {
     expect((await system.expect(3, ['status'])).stdout).toContain('told');
   });
 
+  test('it is a library too, for modules and for require, and its types are there', async (context) => {
+    needsInstallation(context);
+    await using system = await rig.system({
+      azora,
+      yaml: { name: 'by-hand', organs: { told: { command: 'true', kind: 'task' } } },
+    });
+    const file = JSON.stringify(system.path('azora.yaml'));
+    const use = `const system = await load({ file: ${file} }); await system.up(); console.log((await system.status()).system.phase); await system.down();`;
+    const env = { ...process.env, AZORA_TEST_RIG: system.mark.split('=')[1] };
+    for (const source of [
+      `import { load } from 'azora'; ${use}`,
+      `(async () => { const { load } = require('azora'); ${use} })()`,
+    ]) {
+      const type = source.startsWith('import') ? 'module' : 'commonjs';
+      const ran = spawnSync(process.execPath, [`--input-type=${type}`, '-e', source], {
+        cwd: folder,
+        encoding: 'utf8',
+        env,
+      });
+      expect(ran).toMatchObject({ status: 0, stdout: 'ready\n', stderr: '' });
+    }
+    await system.expectNothingLeft();
+    writeFileSync(
+      join(folder, 'use.mts'),
+      `import { load } from 'azora';\nconst phase: 1 = (await (await load({})).status()).system.phase;\n`,
+    );
+    const tsc = spawnSync(
+      process.execPath,
+      [
+        join(root, 'node_modules/typescript/bin/tsc'),
+        '--noEmit',
+        '--module',
+        'nodenext',
+        '--target',
+        'es2024',
+        'use.mts',
+        '--types',
+        'node',
+        '--typeRoots',
+        join(root, 'node_modules/@types'),
+      ],
+      { cwd: folder, encoding: 'utf8' },
+    );
+    expect(tsc.stdout.trim()).toMatch(
+      /^use\.mts\(2,7\): error TS2322: Type '?[^\n]* is not assignable to type '1'\.[^\n]*(\n {2}.*)*$/,
+    );
+  });
+
   test('a Node that is too old is told what to do, in one sentence', (context) => {
     needsInstallation(context);
     const old = olderNode();
