@@ -57,10 +57,9 @@ describe('doctor', () => {
       expect(ids(found)).toEqual(['state:.azora', 'port-taken:18732', `env-file:${system.path('.env')}`]);
       expect(found.findings.find(({ id }) => id === 'port-taken:18732')!.what).toContain(`pid ${process.pid}`);
       const fixed = await doctor(system, 1, '--fix');
-      expect(fixed.findings.filter((finding) => finding.fixed && finding.id !== 'stale-fifos-of-others').map(({ id }) => id)).toEqual([
-        'state:.azora',
-        `env-file:${system.path('.env')}`,
-      ]);
+      expect(
+        fixed.findings.filter((finding) => finding.fixed && finding.id !== 'stale-fifos-of-others').map(({ id }) => id),
+      ).toEqual(['state:.azora', `env-file:${system.path('.env')}`]);
       expect(ids(await doctor(system, 1))).toEqual(['port-taken:18732']);
       system.write('azora.yaml', 'organs: { web: { comand: x } }');
       expect(ids(await doctor(system, 1))).toEqual(['config-invalid']);
