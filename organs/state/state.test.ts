@@ -56,7 +56,8 @@ describe.each([
   it('any key and value come back as they were', async () => {
     const client = await open();
     const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
-    const word = text.filter((t) => !/[\p{Cc}\p{Cs}]/u.test(t));
+    const refused = new Set(['.', '..', '__proto__']);
+    const word = text.filter((t) => !/[\p{Cc}\p{Cs}]/u.test(t) && !refused.has(t));
     const property = fc.asyncProperty(word, fc.string({ unit: 'grapheme' }), async (name, value) => {
       await client.set(key(name), value);
       expect(await client.get(key(name))).toBe(value);
