@@ -8,7 +8,9 @@ import { hashPassword, isPassword } from './passwords.ts';
 import { LoginRequest, PasswordChange, SignupRequest, VerifyRequest } from './requests.ts';
 
 /** Signing up, logging in, and what a token is worth. */
-export function authRoutes({ identities, keys, tokens, callers, vigil, loginLimit, firstAdmin, outbox }: Parts): Hono {
+export function authRoutes(parts: Parts): Hono {
+  const { identities, keys, tokens, callers, vigil, loginLimit, firstAdmin, outbox, together } = parts;
+
   const granted = async ({ id, username, roles }: Identity) => {
     return { ...(await tokens.issue({ id, username, roles })), id, username, roles };
   };
@@ -54,10 +56,13 @@ export function authRoutes({ identities, keys, tokens, callers, vigil, loginLimi
     const hash = await hashPassword(password);
     // Asked once more: another may have used the code while the password was hashed.
     const becomesAdmin = adminCode !== undefined && firstAdmin.isCode(adminCode);
-    const identity = identities.add(username, hash, becomesAdmin ? ['user', ADMIN] : ['user']);
+    const identity = together(() => {
+      const added = identities.add(username, hash, becomesAdmin ? ['user', ADMIN] : ['user']);
+      outbox.add('identity-created', { id: added.id, roles: added.roles }, { key: added.id });
+      return added;
+    });
     if (becomesAdmin) firstAdmin.withdraw();
     vigil.record({ kind: 'signup', username, address, admin: becomesAdmin });
-    outbox.add('identity-created', { id: identity.id, roles: identity.roles }, { key: identity.id });
     return c.json(await granted(identity), 201);
   });
 
@@ -86,8 +91,11 @@ export function authRoutes({ identities, keys, tokens, callers, vigil, loginLimi
     const { identity } = await callers.authenticate(c);
     const { password, newPassword } = await readBody(c, PasswordChange);
     await limitedLogIn(identity.username, password, addressOf(c));
-    identities.setPassword(identity.username, await hashPassword(newPassword));
-    outbox.add('password-changed', { id: identity.id }, { key: identity.id });
+    const hash = await hashPassword(newPassword);
+    together(() => {
+      identities.setPassword(identity.username, hash);
+      outbox.add('password-changed', { id: identity.id }, { key: identity.id });
+    });
     return c.json(await granted(identity));
   });
 

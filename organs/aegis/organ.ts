@@ -37,6 +37,8 @@ export interface Parts {
   readonly loginLimit: LoginLimit;
   readonly firstAdmin: FirstAdmin;
   readonly outbox: Outbox;
+  /** Runs what belongs together as one transaction. */
+  readonly together: <T>(act: () => T) => T;
 }
 
 const LIMITS: LoginLimits = { perUser: 10, perAddress: 200, windowSeconds: 60 };
@@ -64,6 +66,7 @@ export function aegis({ folder, tokenLifeMs = 3_600_000, limits = LIMITS, bus, n
     loginLimit: new LoginLimit(limits),
     firstAdmin,
     outbox: new Outbox(db, { topic: 'aegis', bus }),
+    together: (act) => db.transaction(act)(),
   };
 
   if (identities.admins() === 0) {

@@ -33,7 +33,9 @@ export class Worker {
     this.#options = options;
     this.#width = options.width ?? 2;
     this.#mostAttempts = options.mostAttempts ?? 3;
-    for (const task of options.tasks.recover(this.#mostAttempts)) this.#tell(task);
+    options.together(() => {
+      for (const task of options.tasks.recover(this.#mostAttempts)) this.#tell(task);
+    });
     this.wake();
   }
 

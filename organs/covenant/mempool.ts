@@ -1,5 +1,6 @@
 import type { Database } from '../kit/index.ts';
 import { Accounts, type Refusal } from './ledger.ts';
+import { NEWS_TABLE } from './news.ts';
 import { isSigned, Transaction, transactionId } from './transaction.ts';
 
 export const MIGRATIONS = [
@@ -9,6 +10,7 @@ export const MIGRATIONS = [
      received_at INTEGER NOT NULL,
      body TEXT NOT NULL
    )`,
+  NEWS_TABLE,
 ];
 
 export interface Pending {
@@ -25,12 +27,15 @@ const CAPACITY = 10_000;
 export class Mempool {
   readonly #db: Database;
   readonly #network: string;
+  readonly #onAdded: (entry: Pending) => void;
   #pending: Pending[] = [];
   #accounts = new Accounts();
 
-  constructor(db: Database, network: string) {
+  /** `onAdded` is called within the transaction that keeps what was added. */
+  constructor(db: Database, network: string, onAdded: (entry: Pending) => void = () => {}) {
     this.#db = db;
     this.#network = network;
+    this.#onAdded = onAdded;
     const rows = db
       .prepare<[], { id: string; received_at: number; body: string }>('SELECT * FROM mempool ORDER BY seq')
       .all();
@@ -65,7 +70,10 @@ export class Mempool {
     const refusal = this.#accounts.refuse(transaction);
     if (refusal) return refusal;
     const entry = { id: transactionId(transaction, this.#network), receivedAt, transaction };
-    this.#insert(entry);
+    this.#db.transaction(() => {
+      this.#insert(entry);
+      this.#onAdded(entry);
+    })();
     this.#accounts.apply(transaction);
     this.#pending.push(entry);
     return entry;

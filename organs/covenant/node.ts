@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type EventBus, log, Mutex, messageOf, Outbox, openDatabase, Unavailable } from '../kit/index.ts';
+import { type EventBus, log, Mutex, messageOf, openDatabase, Unavailable } from '../kit/index.ts';
 import { type Block, genesisBlock, mineBlock, nextBlock } from './block.ts';
 import { ChainFile } from './chain-file.ts';
 import { formatKeys, generateKeys, type KeyPair, parseKeys } from './keys.ts';
 import type { Ledger, Refusal } from './ledger.ts';
 import { Mempool, MIGRATIONS, type Pending } from './mempool.ts';
+import { News } from './news.ts';
 import { RULES, type Rules } from './rules.ts';
 import { signTransaction, type Transaction } from './transaction.ts';
 import { parseBlock, validateChain } from './validation.ts';
@@ -21,9 +22,6 @@ export interface NodeOptions {
   readonly now?: () => number;
 }
 
-/** The key of all its events: what happens to one chain happens in order. */
-const CHAIN = 'chain';
-
 /** How far ahead of this clock the last block of somebody else's chain may be. */
 const FUTURE_MS = 120_000;
 
@@ -35,7 +33,7 @@ export class Node {
   readonly #mempool: Mempool;
   readonly #now: () => number;
   readonly #autoMineMs: number;
-  readonly #outbox: Outbox;
+  readonly #news: News;
   readonly #closeDatabase: () => void;
   /** Held while ledger, file and mempool change together, or are compared. */
   readonly #lock = new Mutex();
@@ -69,9 +67,12 @@ export class Node {
     this.keys = ownKeys(folder);
     const db = openDatabase(folder, 'mempool', MIGRATIONS);
     this.#closeDatabase = () => db.close();
-    this.#mempool = new Mempool(db, rules.network);
-    this.#outbox = new Outbox(db, { topic: 'covenant', bus });
-    if (!this.#isPartial) this.#mempool.rebase(ledger.accounts);
+    this.#news = new News(db, bus);
+    this.#mempool = new Mempool(db, rules.network, (entry) => this.#news.accepted(entry));
+    if (!this.#isPartial) {
+      this.#mempool.rebase(ledger.accounts);
+      this.#news.follow(ledger);
+    }
     this.#scheduleMining();
   }
 
@@ -106,10 +107,7 @@ export class Node {
     if (this.#damage !== undefined) throw damaged(this.#damage);
     if (this.#mempool.isFull) throw new Unavailable('the mempool is full; try again after the next block');
     const result = this.#mempool.add(transaction, this.#now());
-    if ('reason' in result) return result;
-    const { from, to, amount } = transaction;
-    this.#outbox.add('transaction-accepted', { id: result.id, from, to, amount }, { key: CHAIN });
-    this.#scheduleMining();
+    if (!('reason' in result)) this.#scheduleMining();
     return result;
   }
 
@@ -161,7 +159,7 @@ export class Node {
         ledger,
         orphans.flatMap((block) => block.transactions),
       );
-      this.#outbox.add('chain-replaced', { height: ledger.tip.height, orphaned: orphans.length }, { key: CHAIN });
+      this.#news.replaced(ledger.tip, orphans.length);
       log(`covenant took a longer chain: block ${ledger.tip.height}, ${orphans.length} blocks orphaned`);
       return { orphaned: orphans.length };
     });
@@ -172,7 +170,7 @@ export class Node {
     clearTimeout(this.#timer);
     this.#search.abort();
     await this.#miners.run(() => {});
-    await this.#outbox.close();
+    await this.#news.close();
     await this.#lock.run(() => this.#closeDatabase());
   }
 
@@ -184,7 +182,10 @@ export class Node {
     if (this.#isPartial) {
       const { ledger, reason } = await this.#file.load(this.#genesis, this.rules);
       this.#damage = reason;
-      if (reason === undefined) this.#adopt(ledger);
+      if (reason === undefined) {
+        this.#adopt(ledger);
+        this.#news.follow(ledger);
+      }
     } else {
       this.#damage = await this.#file.check(this.#ledger);
     }
@@ -210,8 +211,7 @@ export class Node {
     await this.#file.append(block);
     judgement.take();
     this.#mempool.rebase(this.#ledger.accounts);
-    const { height, hash, miner, reward, transactions } = block;
-    this.#outbox.add('block-mined', { height, hash, miner, reward, transactions: transactions.length }, { key: CHAIN });
+    this.#news.follow(this.#ledger);
     return true;
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Database } from './database.ts';
-import { messageOf } from './errors.ts';
+import { BadGateway, BadRequest, messageOf } from './errors.ts';
 import type { EventBus } from './events.ts';
 import { log } from './server.ts';
 
@@ -52,8 +52,9 @@ export class Outbox {
     if (this.waiting > 0) this.#schedule(0);
   }
 
-  /** Events with the same `key` stay in order. `at` in epoch ms. */
+  /** Within the transaction of what it tells. Events with the same `key` stay in order. `at` in epoch ms. */
   add(type: string, data: object, { key, at = Date.now() }: { key?: string; at?: number } = {}): void {
+    if (!this.#db.inTransaction) throw new Error(`${type} is told outside of the transaction that makes it true`);
     if (!this.#bus) return;
     const { lastInsertRowid } = this.#db
       .prepare('INSERT INTO outbox (id, type, key, data, at) VALUES (?, ?, ?, ?, ?)')
@@ -97,11 +98,7 @@ export class Outbox {
       while (!this.#isClosed) {
         const rows = this.#db.prepare('SELECT * FROM outbox ORDER BY seq LIMIT ?').all(BATCH) as Row[];
         if (rows.length === 0) break;
-        const events = rows.map(({ id, type, key, data, at }) => ({
-          ...{ id, type, at, data: JSON.parse(data) as unknown },
-          ...(key === null ? {} : { key }),
-        }));
-        await this.#bus?.publish(this.#topic, events, { deadlineMs: 2000 });
+        await this.#tell(rows);
         this.#db.prepare('DELETE FROM outbox WHERE seq <= ?').run(rows.at(-1)?.seq ?? 0);
         if (this.#failures > 0) log('the event bus is back');
         this.#failures = 0;
@@ -112,4 +109,25 @@ export class Outbox {
       this.#failures += 1;
     }
   }
+  /** One that the bus refuses for good would hold up all after it: it is found, said aloud and given up. */
+  async #tell(rows: readonly Row[]): Promise<void> {
+    try {
+      await this.#bus?.publish(this.#topic, rows.map(eventOf), { deadlineMs: 2000 });
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (rows.length > 1) for (const row of rows) await this.#tell([row]);
+      else log(`the event bus refuses ${rows[0]?.type} ${rows[0]?.id}, which is given up: ${messageOf(error)}`);
+    }
+  }
+}
+
+function eventOf({ id, type, key, data, at }: Row) {
+  return { id, type, at, data: JSON.parse(data) as unknown, ...(key === null ? {} : { key }) };
+}
+
+/** Not that it cannot be told now, but never. */
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof BadRequest || (error instanceof BadGateway && [400, 409, 413, 422].includes(error.upstreamStatus))
+  );
 }

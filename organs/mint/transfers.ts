@@ -179,22 +179,28 @@ export class Transfers {
     const { walletId, to: recipient, amount } = this.get(id);
     const now = this.#now();
     const assessment = assess({ recipient, amount, at: now }, this.history(walletId), balance);
-    this.#db
-      .prepare(`UPDATE transfers SET status = ?, assessment = ?, released_at = ? WHERE id = ? AND status = 'complete'`)
-      .run(assessment.decision === 'review' ? 'review' : 'approved', JSON.stringify(assessment), now, id);
-    this.#tell(id);
+    this.#db.transaction(() => {
+      const { changes } = this.#db
+        .prepare(
+          `UPDATE transfers SET status = ?, assessment = ?, released_at = ? WHERE id = ? AND status = 'complete'`,
+        )
+        .run(assessment.decision === 'review' ? 'review' : 'approved', JSON.stringify(assessment), now, id);
+      if (changes > 0) this.#tell(id);
+    })();
   }
 
   review(id: string, decision: 'release' | 'reject', reviewer: string, reason: string): Transfer {
-    const { changes } = this.#db
-      .prepare(
-        `UPDATE transfers SET status = ?, reviewed_by = ?, reason = ?, released_at = ? WHERE id = ? AND status = 'review'`,
-      )
-      .run(decision === 'release' ? 'approved' : 'rejected', reviewer, reason, this.#now(), id);
-    const transfer = this.get(id);
-    if (changes === 0) throw new Conflict(`the transfer is ${transfer.status}, not in review`);
-    this.#tell(id);
-    return transfer;
+    return this.#db.transaction(() => {
+      const { changes } = this.#db
+        .prepare(
+          `UPDATE transfers SET status = ?, reviewed_by = ?, reason = ?, released_at = ? WHERE id = ? AND status = 'review'`,
+        )
+        .run(decision === 'release' ? 'approved' : 'rejected', reviewer, reason, this.#now(), id);
+      const transfer = this.get(id);
+      if (changes === 0) throw new Conflict(`the transfer is ${transfer.status}, not in review`);
+      this.#tell(id);
+      return transfer;
+    })();
   }
 
   /** Keeps what will be sent to covenant; null when it can never be mined and must be signed anew. */
