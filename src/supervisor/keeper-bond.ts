@@ -4,6 +4,7 @@ import type { StateFolder } from '../adapters/state-folder.ts';
 import { FailureError, fail } from '../core/failures.ts';
 import type { KeeperInfo, KeeperNotices, Life } from '../keeper/protocol.ts';
 import { type KeeperChannel, type KeeperLink, linkKeeper } from './keeper-link.ts';
+import { isOrphan } from './orphan.ts';
 
 /** The supervisor's bond with its keeper, over the deaths of keepers: organs live on, and a new keeper adopts them. */
 
@@ -54,7 +55,10 @@ export class KeeperBond {
 
   /** @throws FailureError `version-mismatch`, or the system's error when none listens */
   async connect(): Promise<KeeperInfo> {
-    this.#link = this.#connect();
+    // The keeper that started this process may die before it listens: what it would have adopted, another one adopts.
+    this.#link = this.#connect(() => !isOrphan()).catch((error) =>
+      isOrphan() ? this.#replace() : Promise.reject(error),
+    );
     return (await this.#link).info;
   }
 
@@ -78,12 +82,13 @@ export class KeeperBond {
     });
   }
 
-  async #connect(): Promise<KeeperLink> {
+  async #connect(mayCome = () => true): Promise<KeeperLink> {
     const { folder, version, listeners } = this.#ports;
     let link: KeeperLink | null = null;
-    link = await linkKeeper(folder.keeperSocket, version, listeners, () => {
+    const onLost = () => {
       if (link !== null && this.#present === link) this.#onLost();
-    });
+    };
+    link = await linkKeeper(folder.keeperSocket, version, listeners, onLost, mayCome);
     if (link.channel.closed) fail('unreachable', `the keeper (pid ${link.info.pid}) ended at once`);
     this.#present = link;
     return link;

@@ -20,7 +20,7 @@ const PATIENCE_MS = 5000;
 const LOOK_AGAIN_MS = 5;
 
 /**
- * Connects to a keeper that listens on `path`, or is about to, and greets it.
+ * Connects to a keeper that listens on `path`, or is about to (while `mayCome`), and greets it.
  * @throws FailureError `unreachable`, or `version-mismatch` when it speaks another protocol
  */
 export async function linkKeeper(
@@ -28,8 +28,9 @@ export async function linkKeeper(
   version: string,
   listeners: KeeperListeners,
   onLost: (reason: Error | null) => void,
+  mayCome: () => boolean,
 ): Promise<KeeperLink> {
-  const socket = await openPatiently(path);
+  const socket = await openPatiently(path, mayCome);
   const channel: KeeperChannel = new Channel(socket, { methods: {}, notices: listeners, onClose: onLost });
   const info = await channel.request(
     'hello',
@@ -52,12 +53,12 @@ export async function linkKeeper(
   return { info, channel };
 }
 
-async function openPatiently(path: string): Promise<Socket> {
+async function openPatiently(path: string, mayCome: () => boolean): Promise<Socket> {
   for (const deadline = performance.now() + PATIENCE_MS; ; ) {
     try {
       return await open(path);
     } catch (cause) {
-      if (performance.now() > deadline) throw new Error(`no keeper answers at ${path}`, { cause });
+      if (performance.now() > deadline || !mayCome()) throw new Error(`no keeper answers at ${path}`, { cause });
       await delay(LOOK_AGAIN_MS);
     }
   }

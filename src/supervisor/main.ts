@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { failpoint } from '../adapters/failpoint.ts';
 import { type Lock, takeLock } from '../adapters/lock.ts';
 import { createStateFolder, stateFolder } from '../adapters/state-folder.ts';
 import { ownVersion } from '../adapters/version.ts';
+import { isOrphan } from './orphan.ts';
 import { Wiring } from './wiring.ts';
 
 /** By then the organs of a boot are being started. */
@@ -25,6 +27,8 @@ export async function runSupervisor(argv: readonly string[]): Promise<void> {
     process.exit(0);
   }
   failpoint('supervisor:locked');
+  // It waited for the lock of one that has meanwhile brought everything down: nobody waits for it, and nothing is left to supervise.
+  if (isOrphan() && !existsSync(folder.bootDocument)) process.exit(0);
   process.title = 'azora supervisor';
   // A bug: leave its stack in the log and end, so that the next supervisor takes over with a clean mind.
   for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
