@@ -3,7 +3,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fail } from '../core/failures.ts';
 
-/** Where a system keeps what it must not lose, and what lives only while it runs (SPEC 6). */
+/** Where a system keeps what it must not lose, and what lives only while it runs. */
 export interface StateFolder {
   /** `.azora` beside azora.yaml, or --state-dir / $AZORA_STATE_DIR. */
   readonly root: string;

@@ -88,7 +88,7 @@ async function downOnce(
   }
 }
 
-/** Names every process that is left (SPEC 2: `down` exits 1). */
+/** Names every process that is left: `down` then exits 1. */
 export function failWith(survivors: readonly Survivor[]): never {
   const pids = survivors.flatMap(({ processes }) => processes.map(({ pid }) => pid));
   const named = survivors.map(({ instance, processes }) => {

@@ -9,15 +9,16 @@ import type { ExitCode } from '../core/failures.ts';
 export interface CommandModule<Options extends object = Record<string, unknown>> {
   /**
    * Declares arguments and options on commander's own command, already named and described from the index. The global options
-   * (SPEC 2) are added by the program after this, in both places (`azora -f x logs` and `azora logs --file x`), but never over
+   * are added by the program after this, in both places (`azora -f x logs` and `azora logs --file x`), but never over
    * a flag declared here: `logs` keeps its `-f`.
    */
   readonly declare: (command: Command) => void;
   /** For `--help`: a line to type and what it does. */
   readonly examples: readonly Example[];
   /**
-   * Does the work. `args` are the operands, flat. Answers the exit code (SPEC 2, or an organ's own); rejects with a `FailureError` for an expected failure
-   * (printed as message and hint, exit code by its kind); anything else that it throws is a bug and printed as one.
+   * Does the work. `args` are the operands, flat. Answers the exit code (one of `EXIT`, or an organ's own); rejects with a
+   * `FailureError` for an expected failure (printed as message and hint, exit code by its kind); anything else that it throws
+   * is a bug and printed as one.
    */
   run(context: CommandContext, args: readonly string[], options: Options): Promise<ExitCode | number>;
 }
@@ -47,7 +48,7 @@ export interface CommandContext {
 
 export type ContextSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGPIPE' | 'SIGWINCH';
 
-/** The options that every command takes (SPEC 2). */
+/** The options that every command takes. */
 export interface GlobalOptions {
   /** -f/--file; $AZORA_FILE and the search are not in here: see `locate.ts`. */
   readonly file: string | undefined;

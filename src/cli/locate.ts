@@ -7,7 +7,7 @@ import type { CommandContext } from './command.ts';
 
 type Where = Pick<CommandContext, 'global' | 'env' | 'cwd'>;
 
-/** The azora.yaml that a command means (SPEC 1): -f, $AZORA_FILE, the nearest one upwards. It may not exist. Or `no-file`. */
+/** The azora.yaml that a command means: -f, $AZORA_FILE, the nearest one upwards. It may not exist. Or `no-file`. */
 export function locateFile({ global, env, cwd }: Where): string {
   const found = findFile(global.file, cwd, env);
   if ('file' in found) return found.file;

@@ -1,7 +1,7 @@
 import { waves } from './config/graph.ts';
 import type { Dependency, SystemConfig } from './config/model.ts';
 
-/** The document of `azora graph --format json` (SPEC 2): every organ, its place in the order, and what it needs. */
+/** The document of `azora graph --format json`: every organ, its place in the order, and what it needs. */
 export interface GraphDocument {
   readonly version: 1;
   readonly organs: readonly GraphOrgan[];

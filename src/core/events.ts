@@ -1,6 +1,6 @@
 import type { JsonObject } from './json.ts';
 
-/** Every kind of event in a system's history (SPEC 3). A change of state that no event tells of is a bug. */
+/** Every kind of event in a system's history. A change of state that no event tells of is a bug. */
 export const EVENT_TYPES = [
   'system-booting',
   'boot-step',

@@ -3,7 +3,7 @@
  * is not a `FailureError` is a bug.
  */
 
-/** What a command ends with (SPEC 2). */
+/** What a command ends with. */
 export const EXIT = {
   done: 0,
   failed: 1,

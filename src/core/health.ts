@@ -52,7 +52,7 @@ export function declared(record: HealthRecord, level: Health, reason: string | n
 }
 
 /**
- * The verdict after one more check (SPEC 3): a body that says critical is Critical at once; `failures` bad checks in a row are
+ * The verdict after one more check: a body that says critical is Critical at once; `failures` bad checks in a row are
  * Critical, fewer are Degraded, and so is an answer slower than `slow` or a body that says degraded; from Critical it
  * takes `successes` good checks in a row to be Healthy again.
  */

@@ -30,7 +30,7 @@ export interface OrganEntry {
   readonly metadata?: JsonObject;
 }
 
-/** One service as `GET /services` shows it (SPEC 5). */
+/** One service as `GET /services` shows it (docs/registry.md). */
 export interface Service {
   readonly name: string;
   readonly url: string;
@@ -65,7 +65,7 @@ export interface Registration {
 export type Registry = readonly Registration[];
 
 export const EMPTY_REGISTRY: Registry = [];
-/** A registration whose time has passed is Critical for so long, then it is dropped (SPEC 5). */
+/** A registration whose time has passed is Critical for so long, then it is dropped. */
 export const GRACE_MS = 10_000;
 
 export const LIMITS = {

@@ -1,4 +1,4 @@
-/** The words in which azora says how things are, and the document of `azora status --json` (SPEC 2). */
+/** The words in which azora says how things are, and the document of `azora status --json`. */
 
 export type Health = 'Unknown' | 'Healthy' | 'Degraded' | 'Critical';
 export type SystemStatus = 'Operational' | 'Degraded' | 'Critical' | 'Offline';

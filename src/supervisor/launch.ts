@@ -28,7 +28,7 @@ export function filled<T>(value: T, endpointOf: Surroundings['endpointOf']): T {
 }
 
 /**
- * An organ's environment: its own, then what azora tells it (SPEC 1), which nothing overrides: a stray PORT in the caller's
+ * An organ's environment: its own, then what azora tells it, which nothing overrides: a stray PORT in the caller's
  * environment would send the organ to another's port.
  */
 export function environment(

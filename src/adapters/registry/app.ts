@@ -28,7 +28,7 @@ const STATUS: Record<RefusalKind, ContentfulStatusCode> = {
   'too-many': 429,
 };
 
-/** The routes of SPEC 5 that organs need to find each other. */
+/** The routes that organs need to find each other (docs/registry.md). */
 export function createApp(state: RegistryState): Hono {
   const app = new Hono();
   const json = (c: Context, text: string | Uint8Array<ArrayBuffer>, status: ContentfulStatusCode = 200) =>

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Largest body of a request (SPEC 5). */
+/** Largest body of a request. */
 export const MAX_BODY_BYTES = 64 * 1024;
 
 export interface HttpError {

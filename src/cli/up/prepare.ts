@@ -141,7 +141,7 @@ function known(config: SystemConfig): Set<string> {
   return new Set(Object.values(config.organs).flatMap((organ) => [organ.name, ...instanceNames(organ)]));
 }
 
-/** `mint`, or `mint-1`, `mint-2` when it has replicas (SPEC). */
+/** `mint`, or `mint-1`, `mint-2` when it has replicas. */
 export function instanceNames({ name, replicas, autoscale }: SystemConfig['organs'][string]): string[] {
   if (replicas === 1 && autoscale === null) return [name];
   return Array.from({ length: replicas }, (_, index) => `${name}-${index + 1}`);

@@ -156,7 +156,7 @@ function bootFailed(system: SystemState, why: { reason: string; failed: string[]
   };
 }
 
-/** A critical organ that is not going to be ready ends the boot (SPEC 3). */
+/** A critical organ that is not going to be ready ends the boot. */
 function criticalFailure(system: SystemState): { reason: string; failed: string[] } | null {
   for (const organ of system.boot.wanted) {
     if (!system.config.organs[organ]?.critical) continue;

@@ -14,7 +14,7 @@ export function describeExit(exit: ExitSeen): string {
 
 export const within = (ms: number): string => `within ${humanDuration(ms)}`;
 
-/** The state as users read it (SPEC 2): being spawned is starting. */
+/** The state as users read it: being spawned is starting. */
 export function publicState(tag: Tag): Exclude<Tag, 'spawning'> {
   return tag === 'spawning' ? 'starting' : tag;
 }

@@ -4,7 +4,7 @@ import { stripControls } from '../log-lines.ts';
 import { asList, asNumber, asObject, asText, asTexts, indent, list, oneLine } from '../text.ts';
 import { exitWords, survivorWords } from './lines.ts';
 
-/** How many of an organ's last lines a failure shows (SPEC 2). */
+/** How many of an organ's last lines a failure shows. */
 export const LAST_LINES = 20;
 
 /**
