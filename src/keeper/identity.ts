@@ -88,5 +88,12 @@ export function commandOf(stat: Pick<ProcStat, 'pid' | 'name'>): string {
 
 export const shorten = (text: string): string => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
 
-const isGone = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
+const isGone = (error: unknown): boolean => {
+  const code = codeOf(error);
+  return code === 'ENOENT' || code === 'ESRCH';
+};
+
+/** The machine would not let us look: nothing is known of what was looked for, least of all that it is not there. */
+export const isShortage = (error: unknown): boolean => ['EMFILE', 'ENFILE', 'ENOMEM'].includes(codeOf(error));
+
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');

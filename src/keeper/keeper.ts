@@ -161,7 +161,7 @@ export class Keeper {
         }),
       awaitTreeGone: (params) => this.#with(params, (life) => this.#trees.gone(life, params.timeoutMs)),
       forget: ({ lives }) => {
-        this.#lives.forget(lives, async (life) => (await this.#family.membersOf(life)).length === 0);
+        this.#lives.forget(lives, (life) => this.#trees.isEmpty(life));
         failpoint('keeper:forgotten');
         return null;
       },

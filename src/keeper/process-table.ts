@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { HAS_PROC, type ProcStat, readStat } from './identity.ts';
+import { HAS_PROC, isShortage, type ProcStat, readStat } from './identity.ts';
 
 /** All processes of the machine, read once for everybody who asks at the same time. */
 
@@ -143,7 +143,8 @@ export function childrenOfThread(pid: number, thread: number | string): number[]
 function readOrNull(path: string): string | null {
   try {
     return readFileSync(path, 'latin1');
-  } catch {
+  } catch (error) {
+    if (isShortage(error)) throw error;
     return null; // the process ended, or is another user's
   }
 }
@@ -151,7 +152,8 @@ function readOrNull(path: string): string | null {
 function readdirOrNone(path: string): string[] {
   try {
     return readdirSync(path);
-  } catch {
+  } catch (error) {
+    if (isShortage(error)) throw error;
     return []; // the process ended
   }
 }

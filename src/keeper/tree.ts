@@ -1,5 +1,5 @@
 import type { Family, Member, Root } from './family.ts';
-import { commandOf, HAS_PROC, lifeOf, shorten } from './identity.ts';
+import { commandOf, HAS_PROC, isShortage, lifeOf, shorten } from './identity.ts';
 import type { ProcessInfo } from './protocol.ts';
 
 /** Signals a life's whole tree and waits for its end. */
@@ -48,10 +48,10 @@ export class Trees {
     const deadline = performance.now() + timeoutMs;
     let pause: number = KILL_POLL_MS.first;
     for (;;) {
-      const members = await this.#family.membersOf(root);
-      if (members.length === 0 && (await this.#isGone(root))) return [];
-      this.killAll(members, root);
-      if (performance.now() >= deadline) return (await this.#family.membersOf(root)).map(describe);
+      const members = await this.#visible(root);
+      if (members?.length === 0 && (await this.#isGone(root))) return [];
+      if (members) this.killAll(members, root);
+      if (performance.now() >= deadline) return this.list(root);
       await this.#newsWithin(Math.min(pause, deadline - performance.now()));
       pause = Math.min(pause * 2, KILL_POLL_MS.most);
     }
@@ -99,7 +99,22 @@ export class Trees {
 
   /** A leader whose end was not published yet answers without a look at the machine. */
   async #isGone(root: Root): Promise<boolean> {
-    return root.ended && (await this.#family.membersOf(root)).length === 0;
+    return root.ended && this.isEmpty(root);
+  }
+
+  /** Nothing is left of it, and that is certain. */
+  async isEmpty(root: Root): Promise<boolean> {
+    return (await this.#visible(root))?.length === 0;
+  }
+
+  /** null: the machine has no means to look just now (no file descriptors), which says nothing about who is there. */
+  async #visible(root: Root): Promise<Member[] | null> {
+    try {
+      return await this.#family.membersOf(root);
+    } catch (error) {
+      if (isShortage(error)) return null;
+      throw error;
+    }
   }
 
   #newsWithin(ms: number): Promise<void> {

@@ -113,11 +113,11 @@ export class Endpoints {
   }
 }
 
-/** Whether something could listen on a port of this machine now. */
+/** Whether nobody listens on a port of this machine now. What cannot be tried (a port for root only, no descriptors left) is no proof. */
 export function isFree(port: number, host = HOST): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(false));
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE'));
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
   });
 }

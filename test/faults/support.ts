@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chownSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { lockHolder } from '../../src/adapters/lock.ts';
 import type { InstanceStatus, StatusDocument } from '../../src/core/status.ts';
@@ -101,4 +102,35 @@ export function account(text: string): Account {
     }
   }
   return result;
+}
+
+/** Changes a limit of a living process; null lifts it as far as its hard limit goes. */
+export function limit(pid: number, what: 'nproc' | 'nofile', soft: number | null): void {
+  const name = { nproc: 'Max processes', nofile: 'Max open files' }[what];
+  const hard = new RegExp(`^${name}\\s+\\S+\\s+(\\S+)`, 'm').exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))![1];
+  const command = ['prlimit', '--pid', String(pid), `--${what}=${soft ?? hard}:${hard}`];
+  // Even root may not, without a capability of its own; whose process it is always may.
+  const owner = statSync(`/proc/${pid}`).uid;
+  const [file, ...args] = owner === process.getuid?.() ? command : [...asUser(owner), ...command];
+  execFileSync(file!, args);
+}
+
+/** What runs the command after it as another user; only root can. */
+export const asUser = (id: number): string[] => ['setpriv', `--reuid=${id}`, `--regid=${id}`, '--clear-groups', '--'];
+
+/** Who is nobody in particular: no file is its, and no limit is lifted for it. */
+export const NOBODY = 65534;
+
+/**
+ * A program that is azora run by somebody whom limits and modes bind, with the system's folder as its own: what this process runs as,
+ * unless that is root. null where another user cannot read this checkout.
+ */
+export function asOrdinaryUser(system: System): string | null {
+  const azora = resolve(process.env.AZORA_BIN ?? join(import.meta.dirname, '../../bin/azora'));
+  if (process.getuid?.() !== 0) return azora;
+  for (const name of ['', ...readdirSync(system.folder)]) chownSync(join(system.folder, name), NOBODY, NOBODY);
+  const [file, ...args] = [...asUser(NOBODY), 'env', `HOME=${system.folder}`, azora];
+  if (spawnSync(file!, [...args, '--version'], { cwd: system.folder }).status !== 0) return null;
+  system.write('azora-of-nobody', `#!/bin/sh\nexec ${[file, ...args].join(' ')} "$@"\n`);
+  return system.path('azora-of-nobody');
 }
