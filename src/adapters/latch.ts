@@ -14,17 +14,30 @@ export interface Latch {
   readonly report: string | null;
 }
 
-/** On disk when it returns. */
-export function setLatch(folder: StateFolder, latch: Latch): void {
-  const file = openSync(`${folder.emergencyLatch}.new`, 'w', 0o600);
+/**
+ * On disk when it returns. Never throws, for what it stands for must happen all the same; answers what went wrong, or null. A file
+ * whose words the disk did not take is a latch too, only that it cannot say why.
+ */
+export function setLatch(folder: StateFolder, latch: Latch): string | null {
+  let trouble: string | null = null;
   try {
-    writeSync(file, `${JSON.stringify(latch, null, 2)}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    const file = openSync(`${folder.emergencyLatch}.new`, 'w', 0o600);
+    try {
+      writeSync(file, `${JSON.stringify(latch, null, 2)}\n`);
+      fsyncSync(file);
+    } catch (error) {
+      trouble = messageOf(error);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(`${folder.emergencyLatch}.new`, folder.emergencyLatch);
+  } catch (error) {
+    trouble = messageOf(error);
   }
-  renameSync(`${folder.emergencyLatch}.new`, folder.emergencyLatch);
+  return trouble;
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** null: there is no emergency. One that cannot be read is one all the same. */
 export function readLatch(folder: StateFolder): Latch | null {

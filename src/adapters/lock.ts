@@ -72,7 +72,11 @@ function takeDatabaseLock(path: string): Lock | null {
   };
 }
 
+/** On a full disk a file still takes what it has room for already: it is cut off only when the new number stands there. */
 function writePid(fd: number): void {
-  ftruncateSync(fd, 0);
-  writeSync(fd, `${process.pid}\n`, 0);
+  try {
+    ftruncateSync(fd, writeSync(fd, `${process.pid}\n`, 0));
+  } catch {
+    ftruncateSync(fd, 0); // it is for messages only: none is better than another's
+  }
 }

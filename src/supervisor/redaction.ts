@@ -1,4 +1,4 @@
-import { writeSecrets } from '../adapters/secrets-file.ts';
+import { readSecrets, removeSecrets, writeSecrets } from '../adapters/secrets-file.ts';
 import type { SystemConfig } from '../core/config/model.ts';
 import { type Mask, maskAll, outputMasker, secretsOf } from '../core/config/redact.ts';
 import { FailureError } from '../core/failures.ts';
@@ -6,12 +6,29 @@ import { FailureError } from '../core/failures.ts';
 /** Hides the values of secrets in whatever leaves the supervisor: for people, for the database, for hooks. */
 export class Redaction {
   #mask: Mask = outputMasker([]);
+  #unwritten: { readonly path: string; readonly values: readonly string[] } | null = null;
 
   /** From now on by this configuration; commands find the values in the file at `path`. */
   use(config: SystemConfig, path: string): void {
     const values = secretsOf(config);
     this.#mask = outputMasker(values);
-    writeSecrets(path, values);
+    this.#unwritten = { path, values };
+    this.settle();
+  }
+
+  /**
+   * Writes the file, if a full disk has not let it be written yet. Until then there is none, and commands go by azora.yaml as they do
+   * when nothing runs: an older one would show what is new.
+   */
+  settle(): void {
+    if (!this.#unwritten) return;
+    const { path, values } = this.#unwritten;
+    try {
+      if (JSON.stringify(readSecretsOrNull(path)) !== JSON.stringify(values)) writeSecrets(path, values);
+      this.#unwritten = null;
+    } catch {
+      removeSecrets(path); // that the disk is full is said by others
+    }
   }
 
   readonly text: Mask = (text) => this.#mask(text);
@@ -33,6 +50,14 @@ export class Redaction {
       if (!(error instanceof FailureError)) throw error;
       throw new FailureError(this.value(error.failure), { cause: error });
     }
+  }
+}
+
+function readSecretsOrNull(path: string): readonly string[] | null {
+  try {
+    return readSecrets(path);
+  } catch {
+    return null; // half of one: it is written anew
   }
 }
 

@@ -3,7 +3,7 @@ import { renameSync, rmSync, statSync } from 'node:fs';
 import { now } from '../adapters/clock.ts';
 import type { CheckReport } from '../adapters/control/protocol.ts';
 import { failpoint } from '../adapters/failpoint.ts';
-import { readLatch, setLatch } from '../adapters/latch.ts';
+import { type Latch, readLatch, setLatch } from '../adapters/latch.ts';
 import { removeSecrets } from '../adapters/secrets-file.ts';
 import { openStore, type Store } from '../adapters/sqlite/store.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
@@ -94,6 +94,8 @@ export class Wiring {
   readonly #over = new Over();
   /** What the boot document says is run. */
   #documented: SystemConfig | null = null;
+  /** As this supervisor has set it, whatever the disk took of it. */
+  #latched: Latch | null = null;
   #supervisor: Supervisor | null = null;
   #control: ControlServer | null = null;
   #ending = false;
@@ -172,12 +174,7 @@ export class Wiring {
       recordChecks: (bootId, checks) => this.#recordChecks(bootId, checks),
       guard: () => this.#security.start(),
       onEmergency: (reason, organ) =>
-        setLatch(this.#folder, {
-          reason: this.#redaction.text(reason),
-          organ,
-          at: timestamp(now().wall),
-          report: null,
-        }),
+        this.#latch({ reason: this.#redaction.text(reason), organ, at: timestamp(now().wall), report: null }),
       onHalt: () => setImmediate(() => void this.#halt()),
     });
     this.#does = operations({
@@ -246,7 +243,10 @@ export class Wiring {
     });
     failpoint('supervisor:listening');
     setTimeout(() => this.#endIfUnused(), UNUSED_MS).unref();
-    setInterval(() => this.#letForget(), FORGET_EVERY_MS).unref();
+    setInterval(() => {
+      this.#letForget();
+      this.#writeWhatWaits();
+    }, FORGET_EVERY_MS).unref();
     setTimeout(() => this.#retainHistory(), 1000).unref();
   }
 
@@ -464,6 +464,14 @@ export class Wiring {
     setTimeout(() => this.#retainHistory(), limits && !more ? RETAIN_EVERY_MS : 1000).unref();
   }
 
+  /** What a full disk did not take: a next supervisor, and the commands, go by it. */
+  #writeWhatWaits(): void {
+    if (!this.#supervisor || this.#ending) return;
+    this.#redaction.settle();
+    const { state } = this.#supervisor;
+    if (this.#documented !== null && this.#documented !== state.config) this.#writeDocument(state);
+  }
+
   #writeDocument({ config, boot }: SystemState): void {
     try {
       writeBootDocument(this.#folder.bootDocument, {
@@ -674,10 +682,9 @@ export class Wiring {
     await this.#registry.close();
     const at = timestamp(now().wall);
     if (state?.boot.phase === 'halted') {
-      const { writePostMortem } = await import('./post-mortem.ts');
-      const report = await writePostMortem(this.#folder, state, this.#history.after(0), at);
-      const latch = readLatch(this.#folder);
-      if (latch) setLatch(this.#folder, { ...latch, report });
+      const report = await this.#postMortem(state, at);
+      const latch = this.#latched ?? readLatch(this.#folder);
+      if (latch) this.#latch({ ...latch, report });
     }
     if (state) {
       this.#store.clearDesired();
@@ -698,6 +705,24 @@ export class Wiring {
     // The answers to `down` are written in this turn of the loop.
     setImmediate(() => void this.#control?.close().then(() => process.exit(0)));
     setTimeout(() => process.exit(0), 1000).unref();
+  }
+
+  #latch(latch: Latch): void {
+    this.#latched = latch;
+    const trouble = setLatch(this.#folder, latch);
+    if (trouble !== null)
+      this.#warn(`the emergency latch ${this.#folder.emergencyLatch} is not what it should be: ${trouble}`);
+  }
+
+  /** The path of the report; null where it cannot be written. */
+  async #postMortem(state: SystemState, at: string): Promise<string | null> {
+    const { writePostMortem } = await import('./post-mortem.ts');
+    try {
+      return await writePostMortem(this.#folder, state, this.#history.after(0), at);
+    } catch (error) {
+      this.#warn(`the post-mortem cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+      return null;
+    }
   }
 
   /** Makes room for a supervisor of another version. */
