@@ -1,13 +1,14 @@
+import { type Door, openDoor } from '../adapters/registry/door.ts';
 import type { EventSource } from '../adapters/registry/event-stream.ts';
 import type { RunningRegistry } from '../adapters/registry/server.ts';
 import type { OrganConfig } from '../core/config/model.ts';
 import type { NewEvent } from '../core/events.ts';
+import { FailureError } from '../core/failures.ts';
 import { type Instance, instanceNames, isAlive, type SystemState } from '../core/machine/state.ts';
 import type { OrganEntry, RegistryView } from '../core/registry.ts';
 import type { Health } from '../core/status.ts';
 import { systemStatus } from '../core/status-view.ts';
 import { timestamp } from '../core/time.ts';
-import { isFree } from './endpoints.ts';
 import type { Tokens } from './tokens.ts';
 
 /** The HTTP registry as a part of the supervisor: its port, its start beside the boot, and what it shows of the system. */
@@ -25,9 +26,6 @@ export interface RegistryMeans {
   /** What `GET /events` streams. */
   readonly events: EventSource;
 }
-
-/** Where `auto` begins to look for a free port. */
-const FIRST_PORT = 3200;
 
 export class RegistryHost {
   readonly #means: RegistryMeans;
@@ -52,27 +50,36 @@ export class RegistryHost {
   }
 
   /**
-   * Begins to serve, at a port that is known on return; the server itself is loaded and listening a little later, while organs
-   * are already being started.
+   * Begins to serve, at a port that it has on return; the server itself is loaded a little later, while organs are already being
+   * started.
    */
   async start(config: { host: string; port: number | 'auto' }, remembered: number | null): Promise<void> {
-    const { host } = config;
-    const port = config.port === 'auto' ? await chooseFree(host, remembered) : config.port;
-    this.#port = port;
-    this.#url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-    this.#running = this.#serve(host, port).catch((error: unknown) => {
-      this.#url = null;
-      this.#means.warn(error instanceof Error ? error.message : String(error));
-      return null;
-    });
+    try {
+      const door = await openDoor({ ...config, remembered });
+      this.#port = door.port;
+      this.#url = door.url;
+      this.#running = this.#serve(door).catch((error: unknown) => {
+        door.close();
+        return this.#without(error);
+      });
+    } catch (error) {
+      if (!(error instanceof FailureError)) throw error;
+      setImmediate(() => this.#without(error)); // by then there is a system to say it of
+    }
   }
 
-  async #serve(host: string, port: number): Promise<RunningRegistry> {
+  /** The system does without a registry, and says so. */
+  #without(error: unknown): null {
+    this.#url = null;
+    this.#means.warn(error instanceof Error ? error.message : String(error));
+    return null;
+  }
+
+  async #serve(door: Door): Promise<RunningRegistry> {
     await new Promise((resolve) => setImmediate(resolve)); // the organs' starts go out first
     const { startRegistry } = await import('../adapters/registry/server.ts');
     return startRegistry({
-      host,
-      port,
+      door,
       view: () => this.#view(),
       hide: this.#means.hide,
       metrics: this.#means.metrics,
@@ -170,10 +177,4 @@ const isReachable = (instance: Instance): boolean => instance.state.tag === 'rea
 function worst(levels: readonly Health[]): Health {
   for (const level of ['Critical', 'Degraded', 'Unknown'] as const) if (levels.includes(level)) return level;
   return 'Healthy';
-}
-
-async function chooseFree(host: string, remembered: number | null): Promise<number> {
-  if (remembered !== null && (await isFree(remembered, host))) return remembered;
-  for (let port = FIRST_PORT; port < 65_536; port++) if (await isFree(port, host)) return port;
-  throw new Error(`no free port from ${FIRST_PORT} upwards for the registry`);
 }

@@ -1,8 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import { FailureError } from '../../core/failures.ts';
 import {
   type Caller,
   EMPTY_REGISTRY,
@@ -19,15 +17,14 @@ import {
   withdraw,
 } from '../../core/registry.ts';
 import { createApp, type RegistryState } from './app.ts';
+import type { Door } from './door.ts';
 import { type EventSource, EventStreams } from './event-stream.ts';
 import { guard, ownAuthorities, rawRefusal, refuse } from './guard.ts';
 import { LeaseClock } from './leases.ts';
 
 export interface RegistryOptions {
-  readonly host: string;
-  readonly port: number | 'auto';
-  /** The port of the last time, taken again for `auto` while it is free. */
-  readonly remembered?: number;
+  /** Where it answers. */
+  readonly door: Door;
   /** What the supervisor knows; the same object as long as nothing has changed. */
   readonly view: () => RegistryView;
   /** Must take as long for a near miss as for a wild guess: compare digests, never the tokens themselves. */
@@ -66,7 +63,7 @@ const MAX_CONNECTIONS = 1024;
 const MAX_HEADER_BYTES = 8192;
 const TICK_MS = 1000;
 
-/** Serves the registry. Rejects with a FailureError when a port that was asked for cannot be had. */
+/** Serves the registry. */
 export async function startRegistry(options: RegistryOptions): Promise<RunningRegistry> {
   const state = new LiveRegistry(options);
   const streams = options.events ? new EventStreams(options.events) : null;
@@ -96,16 +93,16 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningRe
   server.maxConnections = MAX_CONNECTIONS;
   server.timeout = SILENT_MS;
 
-  await listenSomewhere(server, options);
+  const { door } = options;
+  own = ownAuthorities(door.host, door.port);
+  await door.handTo(server);
   server.on('error', (error) => options.log(`the registry: ${error.message}`));
-  const { port } = server.address() as AddressInfo;
-  own = ownAuthorities(options.host, port);
   const timer = setInterval(() => state.tick(), TICK_MS);
   timer.unref();
 
   return {
-    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
-    port,
+    url: door.url,
+    port: door.port,
     forget: (instance) => state.forget(instance),
     async close() {
       clearInterval(timer);
@@ -116,37 +113,6 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningRe
       await closed;
     },
   };
-}
-
-async function listenSomewhere(server: Server, { host, port, remembered }: RegistryOptions): Promise<void> {
-  if (port === 'auto' && remembered !== undefined && (await listen(server, host, remembered)) === null) return;
-  const error = await listen(server, host, port === 'auto' ? 0 : port);
-  if (!error) return;
-  const why = error.code === 'EADDRINUSE' ? 'the port is in use' : error.message;
-  throw new FailureError(
-    {
-      kind: 'boot-failed',
-      message: `cannot serve the registry at ${host}:${port}: ${why}`,
-      hint: 'Free the port, or set registry.port to another or to auto.',
-    },
-    { cause: error },
-  );
-}
-
-/** null when it listens. */
-async function listen(server: Server, host: string, port: number): Promise<NodeJS.ErrnoException | null> {
-  const stop = new AbortController();
-  const { signal } = stop;
-  try {
-    const listening = once(server, 'listening', { signal });
-    server.listen({ host, port });
-    await listening;
-    return null;
-  } catch (error) {
-    return error as NodeJS.ErrnoException;
-  } finally {
-    stop.abort();
-  }
 }
 
 /** The registrations of this run; everything it decides is in core/registry.ts. */

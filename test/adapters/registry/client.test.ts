@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { Client } from '../../../organs/kit/client.ts';
+import { openDoor } from '../../../src/adapters/registry/door.ts';
 import { startRegistry } from '../../../src/adapters/registry/server.ts';
 import type { RegistryView } from '../../../src/core/registry.ts';
 import { someTokens } from './rig.ts';
@@ -20,7 +21,8 @@ test('the organs’ own client registers, finds others and takes back', async ()
   const mint = { name: 'mint', category: 'Financial-Services', health: 'Healthy' as const, url, instances };
   const view: RegistryView = { status: 'Operational', organs: [{ ...mint, registeredAt: '2026-11-23T08:00:00.000Z' }] };
   const registry = await startRegistry({
-    ...{ host: '127.0.0.1', port: 'auto', view: () => view, verifyToken: (token) => tokens.verify(token) },
+    door: await openDoor({ host: '127.0.0.1', port: 0 }),
+    ...{ view: () => view, verifyToken: (token) => tokens.verify(token) },
     onRegistered: () => {},
     onWithdrawn: () => {},
     log: (message) => expect.unreachable(message),

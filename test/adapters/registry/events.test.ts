@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openDoor } from '../../../src/adapters/registry/door.ts';
 import { type RunningRegistry, startRegistry } from '../../../src/adapters/registry/server.ts';
 import type { SystemEvent } from '../../../src/core/events.ts';
 import { anEvent } from '../../cli/fake-supervisor.ts';
@@ -19,8 +20,7 @@ function happen(event: SystemEvent): void {
 beforeEach(async () => {
   kept = [];
   registry = await startRegistry({
-    host: '127.0.0.1',
-    port: 'auto',
+    door: await openDoor({ host: '127.0.0.1', port: 0 }),
     view: () => ({ status: 'Operational', organs: [] }),
     verifyToken: () => null,
     onRegistered: () => {},

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type DoorWish, openDoor } from '../../../src/adapters/registry/door.ts';
 import { type RegistryOptions, type RunningRegistry, startRegistry } from '../../../src/adapters/registry/server.ts';
 import type { OrganEntry, RegistryView } from '../../../src/core/registry.ts';
 import { someTokens } from './rig.ts';
@@ -21,9 +22,10 @@ let told: string[];
 const running: RunningRegistry[] = [];
 let registry: RunningRegistry;
 
-async function start(over: Partial<RegistryOptions> = {}): Promise<RunningRegistry> {
+async function start(wish: Partial<DoorWish> = {}, over: Partial<RegistryOptions> = {}): Promise<RunningRegistry> {
   const started = await startRegistry({
-    ...{ host: '127.0.0.1', port: 'auto', view: () => view, verifyToken: (token) => tokens.verify(token) },
+    door: await openDoor({ host: '127.0.0.1', port: 0, ...wish }),
+    ...{ view: () => view, verifyToken: (token) => tokens.verify(token) },
     onRegistered: ({ name, owner, url }) => told.push(`registered ${name} by ${owner.instance} at ${url}`),
     onWithdrawn: ({ name, owner }, why) => told.push(`${why} ${name} by ${owner.instance}`),
     log: (message) => told.push(message),
@@ -289,12 +291,27 @@ test('callers that send nothing do not keep others waiting, and are cut off', as
 
 test('auto takes the remembered port while it is free, and another when it is not', async () => {
   const { port } = registry;
-  const other = await start({ remembered: port });
+  const other = await start({ port: 'auto', remembered: port });
   expect(other.port).not.toBe(port);
   await registry.close();
-  registry = await start({ remembered: port });
+  registry = await start({ port: 'auto', remembered: port });
   expect(registry.port).toBe(port);
   expect((await ask('GET', '/services')).status).toBe(200);
+});
+
+test('any number that look for a port at the same moment have one each', async () => {
+  const doors = await Promise.all(Array.from({ length: 12 }, () => openDoor({ host: '127.0.0.1', port: 'auto' })));
+  expect(new Set(doors.map(({ port }) => port)).size).toBe(12);
+  for (const door of doors) door.close();
+});
+
+test('whoever asks before the server is loaded gets the answer once it is', async () => {
+  const door = await openDoor({ host: '127.0.0.1', port: 'auto' });
+  const early = createConnection({ host: '127.0.0.1', port: door.port });
+  early.write(`GET /services HTTP/1.1\r\nHost: localhost:${door.port}\r\nConnection: close\r\n\r\n`);
+  await once(early, 'connect');
+  await start({}, { door });
+  expect(await everything(early)).toMatch(/^HTTP\/1\.1 200 [\s\S]*"mint"/);
 });
 
 test('a port that was asked for and is taken is a failure that says so', async () => {
@@ -302,7 +319,10 @@ test('a port that was asked for and is taken is a failure that says so', async (
   await once(taken, 'listening');
   const { port } = taken.address() as { port: number };
   await expect(start({ port })).rejects.toMatchObject({
-    failure: { kind: 'boot-failed', message: `cannot serve the registry at 127.0.0.1:${port}: the port is in use` },
+    failure: {
+      kind: 'boot-failed',
+      message: expect.stringContaining(`cannot serve the registry at 127.0.0.1:${port}: the port is in use`),
+    },
   });
   taken.close();
 });
