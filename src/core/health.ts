@@ -1,5 +1,5 @@
 import type { HealthConfig } from './config/model.ts';
-import type { Health, SystemStatus } from './status.ts';
+import type { Health, RunningStatus } from './status.ts';
 
 /** What is known of one instance's health. */
 export interface HealthRecord {
@@ -104,8 +104,8 @@ export function observe(
 }
 
 /** The system's status: as bad as its worst organ. */
-export function aggregate(levels: Iterable<Health>): Exclude<SystemStatus, 'Offline'> {
-  let worst: Exclude<SystemStatus, 'Offline'> = 'Operational';
+export function aggregate(levels: Iterable<Health>): RunningStatus {
+  let worst: RunningStatus = 'Operational';
   for (const level of levels) {
     if (level === 'Critical') return 'Critical';
     if (level === 'Degraded') worst = 'Degraded';

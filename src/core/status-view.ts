@@ -1,7 +1,7 @@
-import { aggregate } from './health.ts';
 import { waitingReason } from './machine/boot.ts';
 import { publicState } from './machine/describe.ts';
 import { type Instance, lifeOf, type SystemState } from './machine/state.ts';
+import { statusOf } from './machine/verdict.ts';
 import type { InstanceStatus, Phase, StatusDocument, SystemStatus } from './status.ts';
 import { type Instant, timestamp } from './time.ts';
 
@@ -46,9 +46,7 @@ export function statusDocument(system: SystemState, around: Surroundings): Statu
 }
 
 export function systemStatus(system: SystemState): SystemStatus {
-  return isOffline(system.boot.phase)
-    ? 'Offline'
-    : aggregate([system.self.level, ...[...system.instances.values()].map((instance) => instance.verdict.level)]);
+  return isOffline(system.boot.phase) ? 'Offline' : statusOf(system);
 }
 
 const isOffline = (phase: Phase): boolean => phase === 'stopped' || phase === 'halted';

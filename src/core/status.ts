@@ -2,6 +2,8 @@
 
 export type Health = 'Unknown' | 'Healthy' | 'Degraded' | 'Critical';
 export type SystemStatus = 'Operational' | 'Degraded' | 'Critical' | 'Offline';
+/** Of a system that runs. */
+export type RunningStatus = Exclude<SystemStatus, 'Offline'>;
 export type Phase = 'booting' | 'ready' | 'boot-failed' | 'stopping' | 'stopped' | 'emergency' | 'halted';
 export type InstanceState =
   | 'stopped'

@@ -5,6 +5,7 @@ import type { Effect } from './effects.ts';
 import { transitiveDependents } from './relations.ts';
 import type { Boot, Instance, SystemState } from './state.ts';
 import type { Context, Turn } from './turn.ts';
+import { statusOf } from './verdict.ts';
 
 /** The state while one input is worked on. Lives within one call of `step`, which stays pure. */
 export class Draft {
@@ -56,6 +57,11 @@ export class Draft {
 
   phase(phase: Phase): void {
     this.boot({ phase });
+  }
+
+  /** Nothing starts any more. */
+  stopping(phase: 'stopping' | 'emergency'): void {
+    this.boot({ phase, statusAtStop: statusOf(this.system) });
   }
 
   progress({ boot, effects }: { boot: Boot; effects: readonly Effect[] }): void {

@@ -1,4 +1,3 @@
-import { aggregate } from '../health.ts';
 import { waitingReason } from './boot.ts';
 import type { Draft } from './draft.ts';
 import { endLife } from './ending.ts';
@@ -6,7 +5,7 @@ import { conditionsHold, instancesOf, obstacles, relationsOf, stillNeeding, with
 import { isGoingDown } from './requests.ts';
 import { begin } from './starting.ts';
 import { type Instance, isAlive, type SystemState } from './state.ts';
-import { dependentInstances, verdictOf } from './verdict.ts';
+import { dependentInstances, statusOf, verdictOf } from './verdict.ts';
 import { stop } from './wants.ts';
 
 /** What follows from a change: who may start or end now, whose health is another one, and what is to be said about it. */
@@ -134,10 +133,6 @@ export function sayStatus(before: SystemState, draft: Draft): void {
   const own = draft.system.self.reason;
   const why = own && before.self !== draft.system.self ? `: azora itself: ${own}` : '';
   draft.emit('system-status-changed', `${draft.system.config.name} is ${to}, was ${from}${why}`, { from, to });
-}
-
-function statusOf(system: SystemState): ReturnType<typeof aggregate> {
-  return aggregate([system.self.level, ...[...system.instances.values()].map((instance) => instance.verdict.level)]);
 }
 
 /** Down is down when nothing is left to wait for; what is stuck is named by `down` and keeps the system from being stopped. */

@@ -21,6 +21,7 @@ export function idle(config: SystemConfig, boot: Pick<Boot, 'bootId' | 'startedA
       saidReady: false,
       stopTimeoutMs: null,
       checksPassed: null,
+      statusAtStop: null,
     },
     instances: new Map(
       Object.values(config.organs).flatMap((organ) =>

@@ -185,7 +185,7 @@ export function emergency(draft: Draft, reason: string, organ: string | null): v
   const { phase } = draft.system.boot;
   if (phase === 'emergency' || phase === 'halted' || phase === 'stopped') return;
   draft.effects.push(...beginEmergency(draft.system, reason, organ));
-  draft.phase('emergency');
+  draft.stopping('emergency');
   draft.each((instance, context) =>
     instance.state.tag === 'failed'
       ? keep(instance)

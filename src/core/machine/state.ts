@@ -2,7 +2,7 @@ import type { OrganConfig, SystemConfig } from '../config/model.ts';
 import type { HealthRecord, Verdict } from '../health.ts';
 import type { RestartHistory } from '../restart.ts';
 import type { SecurityState } from '../security.ts';
-import type { Desired, Exit, Phase } from '../status.ts';
+import type { Desired, Exit, Phase, RunningStatus } from '../status.ts';
 import type { Instant } from '../time.ts';
 
 /**
@@ -114,6 +114,8 @@ export interface Boot {
   readonly stopTimeoutMs: number | null;
   /** The comprehensive checks of this boot, once run. */
   readonly checksPassed: boolean | null;
+  /** The system's status when it began to stop; null before that. */
+  readonly statusAtStop: RunningStatus | null;
 }
 
 export interface SystemState {

@@ -7,7 +7,7 @@ import { onFindings } from './guard.ts';
 import type { Stamped, SystemInput } from './inputs.ts';
 import { stepInstance } from './instance.ts';
 import { dropRetired } from './reload.ts';
-import { act, decide, due, emergency, reload, up } from './requests.ts';
+import { act, decide, due, emergency, isGoingDown, reload, up } from './requests.ts';
 import { isAlive, type SystemState } from './state.ts';
 import { force, stop } from './wants.ts';
 
@@ -24,7 +24,7 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
       up(draft, input);
       break;
     case 'down':
-      if (before.boot.phase !== 'emergency') draft.phase('stopping');
+      if (before.boot.phase !== 'emergency') draft.stopping('stopping');
       draft.boot({ stopTimeoutMs: input.timeoutMs });
       draft.emit('system-stopping', `${before.config.name} is stopping (${input.reason})`, { reason: input.reason });
       draft.effects.push({ type: 'bootDeadline', delayMs: null });
@@ -49,6 +49,7 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
       act(draft, input.verb, input.instances, input.reason);
       break;
     case 'checked':
+      if (isGoingDown(before.boot.phase)) break; // it was asked of what was being ended
       draft.progress(checksDone(draft.system, input.passed, input.checks));
       break;
     case 'bootTimeout':
@@ -65,6 +66,7 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
       }
       break;
     case 'findings': {
+      if (isGoingDown(before.boot.phase)) break; // likewise
       const { state, effects, emergency: reason } = onFindings(draft.system, input.findings);
       draft.system = state;
       draft.effects.push(...effects);

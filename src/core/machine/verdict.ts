@@ -1,5 +1,6 @@
 import type { Dependency } from '../config/model.ts';
-import type { Verdict } from '../health.ts';
+import { aggregate, type Verdict } from '../health.ts';
+import type { Phase, RunningStatus } from '../status.ts';
 import { publicState } from './describe.ts';
 import { instancesOf, relationsOf } from './relations.ts';
 import type { Instance, SystemState } from './state.ts';
@@ -19,6 +20,18 @@ export function verdictOf(system: SystemState, instance: Instance): Verdict {
   }
   return own;
 }
+
+/**
+ * The system's status: as bad as its worst instance, or as azora itself. To end is not to recover: while it stops, it stays as
+ * bad as it was when it began to.
+ */
+export function statusOf({ self, instances, boot }: SystemState): RunningStatus {
+  const now = aggregate([self.level, ...[...instances.values()].map(({ verdict }) => verdict.level)]);
+  const then = isStopping(boot.phase) ? boot.statusAtStop : null;
+  return then === 'Critical' || (then === 'Degraded' && now === 'Operational') ? then : now;
+}
+
+const isStopping = (phase: Phase): boolean => phase === 'stopping' || phase === 'emergency';
 
 /** Organs to be judged anew when something about one of their dependencies has changed. */
 export function dependentInstances(system: SystemState, organ: string): Instance[] {

@@ -71,6 +71,48 @@ describe('sickness travels', () => {
   });
 });
 
+describe('to stop is not to recover', () => {
+  const statuses = (world: World) =>
+    world.events.flatMap(({ type, data }) => (type === 'system-status-changed' ? [data.to] : []));
+
+  test.each(['down', 'emergency'] as const)('%s of a system that is Critical leaves it so to its end', (how) => {
+    const world = chain();
+    for (let i = 0; i < 3; i++) world.probed('a', FAIL);
+    expect(statuses(world)).toEqual(['Degraded', 'Critical']);
+    world.send(
+      how === 'down'
+        ? { type: 'down', reason: 'azora down', timeoutMs: null }
+        : { type: 'emergency', reason: 'drill', organ: null },
+    );
+    for (const name of ['free', 'c', 'b']) world.obeys(name);
+    expect(systemStatus(world.state)).toBe('Critical');
+    world.obeys('a');
+    expect(systemStatus(world.state)).toBe('Offline');
+    expect(statuses(world)).toEqual(['Degraded', 'Critical']);
+  });
+
+  test('what gets worse while it stops is said', () => {
+    const world = chain();
+    world.send({ type: 'down', reason: 'azora down', timeoutMs: null });
+    world.exited('c', null, 'SIGTERM', true);
+    world.gone('c', 'stopTree', [{ pid: 77, command: 'deaf' }]);
+    expect(statuses(world)).toEqual(['Critical']);
+  });
+
+  test('what the comprehensive checks and the security monitor find in what is being ended is not told', () => {
+    const world = new World(system([calm('a')]));
+    world.up();
+    world.ready('a');
+    world.send({ type: 'down', reason: 'azora down', timeoutMs: null });
+    const before = world.types().length;
+    world.checks(false);
+    const finding = { id: 'check:x', severity: 'High', organ: 'a', message: 'm', evidence: 'e', remedy: 'r' } as const;
+    world.send({ type: 'findings', findings: [finding] });
+    expect(world.types().slice(before)).toEqual([]);
+    expect(world.state.security.threatLevel).toBe('None');
+  });
+});
+
 describe('azora itself', () => {
   test('being unwell degrades the system, with the reason in the event', () => {
     const world = chain();
