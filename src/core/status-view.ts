@@ -2,7 +2,7 @@ import { waitingReason } from './machine/boot.ts';
 import { publicState } from './machine/describe.ts';
 import { type Instance, lifeOf, type SystemState } from './machine/state.ts';
 import { statusOf } from './machine/verdict.ts';
-import type { InstanceStatus, Phase, StatusDocument, SystemStatus } from './status.ts';
+import { ASSUMED, type InstanceStatus, type Phase, type StatusDocument, type SystemStatus } from './status.ts';
 import { type Instant, timestamp } from './time.ts';
 
 /** What the status shows that the machine's state does not hold. */
@@ -85,4 +85,4 @@ export function instanceStatus(system: SystemState, instance: Instance, around: 
 }
 
 const assumed = (instance: Instance): string | null =>
-  instance.state.tag === 'ready' && instance.state.assumed ? 'assumed: it has no probe' : null;
+  instance.state.tag === 'ready' && instance.state.assumed ? ASSUMED : null;

@@ -17,6 +17,9 @@ export type InstanceState =
   | 'stuck';
 export type Desired = 'up' | 'down';
 
+/** The reason of what has no probe: it is ready and Healthy as far as it is alive. */
+export const ASSUMED = 'assumed: it has no probe';
+
 /** How a process ended: one of code and signal is set; both are null when nobody could see it. */
 export interface Exit {
   readonly code: number | null;

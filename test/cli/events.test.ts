@@ -48,6 +48,31 @@ describe('one line per change', () => {
       'mint was killed by SIGKILL (out of memory)',
     ],
     ['organ-exited', 'mint', { code: null, signal: null }, 'mint ended while nobody could see how'],
+    [
+      'organ-exited',
+      'mint',
+      { code: null, signal: 'SIGTERM', ours: true, asked: 'azora down', uptimeMs: 1200 },
+      'mint ended by SIGTERM, as asked, after 1.2 s',
+    ],
+    [
+      'organ-exited',
+      'mint',
+      { code: 0, signal: null, ours: false, asked: 'azora down' },
+      'mint exited with code 0, as asked',
+    ],
+    [
+      'organ-exited',
+      'mint',
+      { code: null, signal: 'SIGKILL', ours: true, asked: 'azora down', uptimeMs: 1200 },
+      'mint was killed by azora after 1.2 s',
+    ],
+    [
+      'organ-exited',
+      'mint',
+      { code: null, signal: 'SIGKILL', ours: false, asked: 'azora down' },
+      'mint was killed by SIGKILL',
+    ],
+    ['checks-completed', null, { passed: true, checks: [] }, 'azora no checks are declared'],
     ['organ-restarting', 'mint', { delayMs: 500, attempt: 2 }, 'mint restarts in 500 ms (attempt 2)'],
     ['organ-failed', 'mint', { cause: 'exited with code 3' }, 'mint failed: exited with code 3'],
     [
@@ -85,7 +110,33 @@ describe('one line per change', () => {
   });
 });
 
+const NONE = new Map<string, string[]>();
+
 describe('the account of a failure', () => {
+  test('of a boot that took too long: whose turn it was, their last lines, whom they keep waiting, what to type', () => {
+    const late = ['db', 'queue'].map((name) => ({ organ: name, instance: name }));
+    const event = anEvent(1, 'system-boot-failed', null, {
+      reason: 'not ready within 2.0 s',
+      failed: [],
+      late,
+      blocked: ['api'],
+    });
+    const words = new Map([['db', ['connecting', 'no route']]]);
+    expect(failureReport(event, words, { style })).toBe(
+      [
+        '✖ the boot failed: not ready within 2.0 s',
+        "  db's last lines:",
+        '    | connecting',
+        '    | no route',
+        '  not ready either: queue',
+        '  kept from starting: api',
+        '  next: azora why db   then, once it is mended,   azora restart db',
+        '  or: what runs keeps running: azora status   then   azora down',
+        '',
+      ].join('\n'),
+    );
+  });
+
   test('names what, why, the last lines, what is kept from starting, and what to type', () => {
     const event = anEvent(1, 'organ-failed', 'mint-2', {
       cause: 'not ready within 60 s',
@@ -93,10 +144,11 @@ describe('the account of a failure', () => {
       signal: null,
       blocked: ['sapiens', 'oracle'],
     });
-    expect(failureReport(event, ['listening', '\x1b[31m  Error: no \x1b[0mkey', ''], { style })).toBe(
+    expect(
+      failureReport(event, new Map([['mint-2', ['listening', '\x1b[31m  Error: no \x1b[0mkey', '']]]), { style }),
+    ).toBe(
       [
         '✖ mint-2 failed: not ready within 60 s',
-        '  its last exit: it exited with code 3',
         '  its last lines:',
         '    | listening',
         '    |   Error: no key',
@@ -115,7 +167,7 @@ describe('the account of a failure', () => {
       signal: null,
       blocked: [],
     });
-    expect(failureReport(event, [], { style })).toBe(
+    expect(failureReport(event, NONE, { style })).toBe(
       [
         '✖ mint failed: command not found: mnt',
         '  its last lines: none, mint wrote nothing',
@@ -130,17 +182,17 @@ describe('the account of a failure', () => {
       reason: 'critical organ mint failed: code 3',
       failed: ['mint'],
     });
-    expect(failureReport(boot, [], { style })).toContain(
+    expect(failureReport(boot, NONE, { style })).toContain(
       '✖ the boot failed: critical organ mint failed: code 3\n  failed: mint\n',
     );
     const checks = anEvent(2, 'checks-completed', null, {
       passed: false,
       checks: [{ name: 'chain is valid', organ: 'covenant', passed: false, message: 'valid is false' }],
     });
-    expect(failureReport(checks, [], { style })).toContain(
+    expect(failureReport(checks, NONE, { style })).toContain(
       '✖ check "chain is valid" (covenant) failed: valid is false\n',
     );
-    expect(failureReport(anEvent(3, 'organ-ready', 'mint'), [], { style })).toBeNull();
+    expect(failureReport(anEvent(3, 'organ-ready', 'mint'), NONE, { style })).toBeNull();
   });
 });
 

@@ -2,6 +2,7 @@ import { Chalk } from 'chalk';
 import { afterEach, describe, expect, test } from 'vitest';
 import { renderStatus } from '../../src/cli/render/status.ts';
 import { table } from '../../src/cli/render/table.ts';
+import { ASSUMED } from '../../src/core/status.ts';
 import { aDocument, anInstance, FakeSupervisor, project } from './fake-supervisor.ts';
 import { azora } from './run.ts';
 
@@ -87,6 +88,15 @@ describe('the table', () => {
       'mint-1: exited with code 3 after 1.2 s, and again',
       '',
     ]);
+  });
+
+  test('that an organ has no probe stands beside its checks, and is no reason', () => {
+    const document = aDocument([anInstance('mint', { reason: ASSUMED, latencyMs: null })]);
+    const [titles, row, ...more] = renderStatus(document, { style, columns: 200 }).split('\n').slice(2);
+    expect(titles).toMatch(/CHECK/);
+    expect(row).toMatch(/ assumed( |$)/);
+    expect(row).not.toContain('no probe');
+    expect(more.join('')).toBe('');
   });
 
   test('lets no escape sequence of an organ through', () => {

@@ -305,6 +305,27 @@ describe('what goes wrong is named', () => {
     expect(system.processes().filter(({ command }) => command.includes('sleep'))).toEqual([]);
   });
 
+  const slow = {
+    command: 'for i in $(seq 30); do echo "attempt $i: no database"; done; exec sleep 1000',
+    health: { log: '^ready$' },
+  };
+  const crashing = { command: 'echo "no licence"; exit 4', restart: { delay: '20ms', max_delay: '20ms', limit: 1000 } };
+  const organs = { slow, crashing, web: quiet({ depends_on: ['slow'] }) };
+
+  test.each([
+    ['boot.timeout', 1, { timeout: '1s' }, []],
+    ['--wait-timeout', 124, {}, ['--wait-timeout', '1s']],
+  ] as const)('%s: whose turn it was, their last 20 lines, whom they keep waiting', async (name, code, boot, more) => {
+    await using system = await rig.system({ yaml: { boot, organs } });
+    const { stderr } = await system.expect(code, ['up', '-d', ...more]);
+    expect(stderr).toContain(name);
+    for (let line = 11; line <= 30; line++) expect(stderr).toContain(`| attempt ${line}: no database`);
+    expect(stderr).not.toContain('attempt 10: no database');
+    expect(stderr).toContain('| no licence');
+    expect(stderr).toMatch(/kept from starting: web/);
+    expect(stderr).toMatch(/azora (why slow|status)/);
+  });
+
   test('a cycle is printed as its whole path, and nothing is started', async () => {
     const organ = (depends_on: string[]) => ({ command: 'touch started; exec sleep 1000', depends_on });
     await using system = await rig.system({

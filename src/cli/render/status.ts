@@ -1,6 +1,13 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { ChalkInstance } from 'chalk';
-import type { Health, InstanceState, InstanceStatus, StatusDocument, SystemStatus } from '../../core/status.ts';
+import {
+  ASSUMED,
+  type Health,
+  type InstanceState,
+  type InstanceStatus,
+  type StatusDocument,
+  type SystemStatus,
+} from '../../core/status.ts';
 import type { Column } from './table.ts';
 import { table } from './table.ts';
 import { age, bytes, count, oneLine } from './text.ts';
@@ -66,13 +73,11 @@ export function organTable(organs: readonly InstanceStatus[], { style, columns: 
     { title: 'ERRORS', cell: (row) => String(row.errors), align: 'right', drop: 4 },
     { title: 'CPU', cell: cpu, align: 'right', drop: 3 },
     { title: 'MEMORY', cell: (row) => (row.rssBytes === null ? '' : bytes(row.rssBytes)), align: 'right', drop: 3 },
-    { title: 'CHECK', cell: latency, align: 'right', drop: 5 },
+    { title: 'CHECK', cell: check, align: 'right', drop: 5 },
     { title: 'URL', cell: address, drop: 1 },
   ];
-  const reasons = organs
-    .filter(({ reason }) => reason)
-    .map(({ instance, reason }) => `${instance}: ${oneLine(reason!)}`);
-  const withReasons = table([...columns, { title: 'REASON', cell: (row) => oneLine(row.reason ?? '') }], organs, width);
+  const reasons = organs.flatMap((row) => (reasonOf(row) === '' ? [] : [`${row.instance}: ${reasonOf(row)}`]));
+  const withReasons = table([...columns, { title: 'REASON', cell: reasonOf }], organs, width);
   if (withReasons !== null) return withReasons;
   const fitting =
     table(columns, organs, width) ??
@@ -85,7 +90,15 @@ export function organTable(organs: readonly InstanceStatus[], { style, columns: 
 }
 
 const cpu = (row: InstanceStatus): string => (row.cpuPercent === null ? '' : `${row.cpuPercent.toFixed(1)}%`);
-const latency = (row: InstanceStatus): string => (row.latencyMs === null ? '' : `${row.latencyMs.toFixed(1)}ms`);
+
+/** What the last check took, or that there is none to do. */
+function check({ latencyMs, reason }: InstanceStatus): string {
+  if (latencyMs !== null) return `${latencyMs.toFixed(1)}ms`;
+  return reason === ASSUMED ? 'assumed' : '';
+}
+
+/** That a healthy organ has no probe is no news. */
+const reasonOf = ({ reason }: InstanceStatus): string => (reason === null || reason === ASSUMED ? '' : oneLine(reason));
 
 /** Its URL, else its ports. */
 function address(row: InstanceStatus): string {

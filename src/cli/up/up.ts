@@ -8,9 +8,10 @@ import type { Connection } from '../connect.ts';
 import { findSupervisor } from '../daemons.ts';
 import { lastLinesOf } from '../last-lines.ts';
 import { type Asked, persistently } from '../persistently.ts';
+import { lateReport, MOST_SPEAKERS } from '../render/boot/report.ts';
 import { renderSummary } from '../render/boot/summary.ts';
 import type { BootPlan, EventView, ViewOutputs } from '../render/boot/view.ts';
-import { chooseProgress, jsonView, plainView, quietView } from '../render/boot/view.ts';
+import { chooseProgress, jsonView, lastWords, plainView, quietView } from '../render/boot/view.ts';
 import { list } from '../render/text.ts';
 import type { Awaited, BootOutcome } from './boot-watch.ts';
 import { BootWatch } from './boot-watch.ts';
@@ -228,6 +229,7 @@ class UpSession {
         return turn.end.code;
       case 'timeout': {
         const open = boot.open.length === 0 ? '' : `; not there yet: ${list(boot.open, 12)}`;
+        await this.#tellLate(boot.open);
         if (this.#owns) await this.#down();
         return fail(
           'timed-out',
@@ -242,6 +244,18 @@ class UpSession {
       default:
         return turn satisfies never;
     }
+  }
+
+  /** The last lines of those whose turn it was, and whom they keep waiting. */
+  async #tellLate(open: readonly string[]): Promise<void> {
+    const { stderr, global } = this.#context;
+    if (open.length === 0 || global.progress === 'quiet' || global.progress === 'json') return;
+    const { answer } = await this.#ask(this.#begun.connection);
+    const rows = answer.organs.filter(({ instance }) => open.includes(instance));
+    const late = rows.filter(({ state }) => state !== 'waiting' && state !== 'ready');
+    const blocked = rows.filter(({ state }) => state === 'waiting').map(({ instance }) => instance);
+    const words = await lastWords(late.slice(0, MOST_SPEAKERS), this.#outputs.lastLines, () => this.#startedAt);
+    stderr.write(lateReport(late, blocked, words, stderr));
   }
 
   #tellEnd(how: FeedEnd, failed: boolean): number {

@@ -131,26 +131,41 @@ export function checksDone(system: SystemState, passed: boolean, checks: readonl
 export function bootTimedOut(system: SystemState): Progress {
   const late = [...system.boot.wanted]
     .flatMap((organ) => instancesOf(system, organ))
-    .filter((instance) => !isSettled(system, instance))
-    .map(
-      (instance) =>
-        waitingReason(system, instance) ??
-        `${instance.name} is not ready${instance.reason ? ` (${instance.reason})` : ''}`,
-    );
+    .filter((instance) => !isSettled(system, instance));
+  const words = late.map(
+    (instance) =>
+      waitingReason(system, instance) ??
+      `${instance.name} is not ready${instance.reason ? ` (${instance.reason})` : ''}`,
+  );
+  const isWaiting = (instance: Instance): boolean => instance.state.tag === 'waiting';
+  const limit = humanDuration(system.config.boot.timeoutMs);
   return bootFailed(system, {
-    reason: `not ready within ${humanDuration(system.config.boot.timeoutMs)} (boot.timeout): ${late.join('; ')}`,
+    reason: `not ready within ${limit} (boot.timeout): ${words.join('; ') || 'the comprehensive checks have not ended'}`,
     failed: [],
+    late: late.filter((instance) => !isWaiting(instance)),
+    blocked: late.filter(isWaiting).map(({ name }) => name),
   });
 }
 
-function bootFailed(system: SystemState, why: { reason: string; failed: string[] }): Progress {
+interface WhyNot {
+  readonly reason: string;
+  /** Instances that failed for good. */
+  readonly failed: readonly string[];
+  /** Those that might have been ready some day, and those that wait for them. */
+  readonly late?: readonly Instance[];
+  readonly blocked?: readonly string[];
+}
+
+function bootFailed(system: SystemState, { reason, failed, late = [], blocked = [] }: WhyNot): Progress {
   return {
     boot: { ...system.boot, phase: 'boot-failed' },
     effects: [
       { type: 'bootDeadline', delayMs: null },
-      emit('system-boot-failed', `the boot of ${system.config.name} failed: ${why.reason}. What runs keeps running.`, {
-        reason: why.reason,
-        failed: why.failed,
+      emit('system-boot-failed', `the boot of ${system.config.name} failed: ${reason}. What runs keeps running.`, {
+        reason,
+        failed: [...failed],
+        late: late.map(({ organ, name }) => ({ organ, instance: name })),
+        blocked: [...blocked],
       }),
     ],
   };

@@ -12,6 +12,20 @@ export function describeExit(exit: ExitSeen): string {
   return `was killed by ${exit.signal}, ${exit.ours ? 'sent by azora' : 'not sent by azora'}`;
 }
 
+/**
+ * How a process ended that azora was ending: "exited with code 0, as azora asked (azora down)", "was ended by SIGTERM, as azora asked (…)",
+ * "was killed by azora with SIGKILL (…)". A signal that somebody else sent is still named as such.
+ * @param why who asked for it or what for, where that is known
+ */
+export function describeAskedEnd(exit: ExitSeen, why: string | null): string {
+  const because = why === null ? '' : ` (${why})`;
+  if (exit.code !== null) return `${describeExit(exit)}, as azora asked${because}`;
+  if (exit.signal === null || !exit.ours) return describeExit(exit);
+  return exit.signal === 'SIGKILL'
+    ? `was killed by azora with SIGKILL${because}`
+    : `was ended by ${exit.signal}, as azora asked${because}`;
+}
+
 export const within = (ms: number): string => `within ${humanDuration(ms)}`;
 
 /** The state as users read it: being spawned is starting. */

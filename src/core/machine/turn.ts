@@ -2,7 +2,7 @@ import type { OrganConfig } from '../config/model.ts';
 import type { EventType } from '../events.ts';
 import type { JsonObject } from '../json.ts';
 import { type Instant, timestamp } from '../time.ts';
-import { describeExit } from './describe.ts';
+import { describeAskedEnd, describeExit } from './describe.ts';
 import type { Effect } from './effects.ts';
 import type { ExitSeen } from './inputs.ts';
 import type { In, Instance, Life, State } from './state.ts';
@@ -78,11 +78,15 @@ export function exitedEvent(
   context: Context,
 ): Effect {
   const uptimeMs = Math.max(0, Math.round(context.at.mono - instance.state.life.since.mono));
-  return emit(instance, 'organ-exited', `${instance.name} (pid ${exit.pid}) ${describeExit(exit)}`, {
+  const { tag } = instance.state;
+  const asked = tag === 'stopping' || tag === 'stuck';
+  const how = asked ? describeAskedEnd(exit, instance.reason) : describeExit(exit);
+  return emit(instance, 'organ-exited', `${instance.name} (pid ${exit.pid}) ${how}`, {
     code: exit.code,
     signal: exit.signal,
     pid: exit.pid,
     ours: exit.ours,
+    asked: asked ? (instance.reason ?? 'azora ends it') : null,
     oomKilled: exit.oomKilled,
     uptimeMs,
   });

@@ -209,6 +209,19 @@ describe('healing', () => {
     world.exits('a', null, 'SIGKILL');
     expect(world.event('organ-exited').message).toContain('was killed by SIGKILL, not sent by azora');
   });
+
+  test.each([
+    ['SIGTERM', true, 'was ended by SIGTERM, as azora asked (stopped by a user)'],
+    ['SIGKILL', true, 'was killed by azora with SIGKILL (stopped by a user)'],
+    [0, false, 'exited with code 0, as azora asked (stopped by a user)'],
+    ['SIGKILL', false, 'was killed by SIGKILL, not sent by azora'],
+  ] as const)('an end that was asked for says by whom: %s', (end, ours, words) => {
+    const world = one();
+    world.ready('a');
+    world.send({ type: 'act', verb: 'stop', instances: ['a'] });
+    world.exited('a', typeof end === 'number' ? end : null, typeof end === 'string' ? end : null, ours);
+    expect(world.event('organ-exited').message).toBe(`a (pid 4001) ${words}`);
+  });
 });
 
 describe('stopping', () => {

@@ -34,7 +34,7 @@ function words(event: SystemEvent, style: ChalkInstance): string | null {
     case 'organ-completed':
       return `${style.green('completed')}${took(data)}`;
     case 'organ-exited':
-      return data.ours === true ? style.dim(exitWords(data)) : style.yellow(exitWords(data));
+      return isAsked(data) ? style.dim(exitWords(data)) : style.yellow(exitWords(data));
     case 'organ-restarting':
       return style.yellow(
         `restarts in ${humanDuration(asNumber(data.delayMs) ?? 0)} (attempt ${asNumber(data.attempt) ?? '?'})`,
@@ -87,18 +87,26 @@ const took = (data: JsonObject): string => {
   return ms === null ? '' : ` (${humanDuration(ms)})`;
 };
 
-/** `exited with code 1 after 3.2 s`, `ended by SIGKILL (out of memory) after 2 min`. */
-export function exitWords(data: JsonObject): string {
+/** It ended because azora ended it. */
+const isAsked = ({ asked, code, ours }: JsonObject): boolean =>
+  asked !== undefined && asked !== null && (asNumber(code) !== null || ours === true);
+
+/**
+ * `exited with code 1 after 3.2 s`, `was killed by SIGKILL (out of memory) after 2 min`; where azora asked for it `ended by SIGTERM,
+ * as asked, after 2 min` and `was killed by azora after 2 min`.
+ */
+function exitWords(data: JsonObject): string {
   const code = asNumber(data.code);
   const signal = asText(data.signal);
-  const how =
-    code !== null
-      ? `exited with code ${code}`
-      : signal !== null
-        ? `was killed by ${signal}${data.oomKilled === true ? ' (out of memory)' : ''}`
-        : 'ended while nobody could see how';
   const uptime = asNumber(data.uptimeMs);
-  return uptime === null ? how : `${how} after ${humanDuration(uptime)}`;
+  const after = uptime === null ? '' : ` after ${humanDuration(uptime)}`;
+  if (isAsked(data)) {
+    if (signal === 'SIGKILL') return `was killed by azora${after}`;
+    return `${code !== null ? `exited with code ${code}` : `ended by ${signal}`}, as asked${after && `,${after}`}`;
+  }
+  if (code !== null) return `exited with code ${code}${after}`;
+  if (signal === null) return `ended while nobody could see how${after}`;
+  return `was killed by ${signal}${data.oomKilled === true ? ' (out of memory)' : ''}${after}`;
 }
 
 /** `pid 812 (sleep 99), pid 813 (sh)`. */
@@ -122,6 +130,7 @@ function healthChange(event: SystemEvent, style: ChalkInstance): string | null {
 function checks(data: JsonObject, style: ChalkInstance): string {
   const all = asList(data.checks).map(asObject);
   const failed = all.filter(({ passed }) => passed !== true);
+  if (all.length === 0) return 'no checks are declared';
   if (failed.length === 0) return style.green(`${count(all.length, 'check')} passed`);
   const named = failed.map(({ name, message }) => `${asText(name) ?? '?'}: ${oneLine(asText(message) ?? '')}`);
   return `${style.red(`${failed.length} of ${count(all.length, 'check')} failed`)}: ${list(named, 5)}`;

@@ -2,20 +2,40 @@ import type { SystemEvent } from '../../../core/events.ts';
 import type { Output } from '../../command.ts';
 import { stripControls } from '../log-lines.ts';
 import { asList, asNumber, asObject, asText, asTexts, indent, list, oneLine } from '../text.ts';
-import { exitWords, survivorWords } from './lines.ts';
+import { survivorWords } from './lines.ts';
 
 /** How many of an organ's last lines a failure shows. */
 export const LAST_LINES = 20;
+
+/** Whose last lines an account shows. */
+export interface Whose {
+  readonly organ: string;
+  readonly instance: string;
+}
+
+/** The last lines of each instance that an account is about, by its name. */
+export type LastWords = ReadonlyMap<string, readonly string[]>;
+
+/** More than these are named, and do not have their say. */
+export const MOST_SPEAKERS = 4;
+
+/** Whose last lines belong into the account of this event. */
+export function concerns({ type, organ, instance, data }: SystemEvent): readonly Whose[] {
+  if (type === 'organ-failed' && organ !== null) return [{ organ, instance: instance ?? organ }];
+  return type === 'system-boot-failed' ? lateIn(data).slice(0, MOST_SPEAKERS) : [];
+}
+
+function lateIn({ late }: SystemEvent['data']): Whose[] {
+  return asList(late)
+    .map(asObject)
+    .map((each) => ({ organ: asText(each.organ) ?? '', instance: asText(each.instance) ?? '' }));
+}
 
 /**
  * The account of a failure: what failed, why, the organ's last lines, what it keeps from starting, and what to type next. Null
  * for events that are no failure.
  */
-export function failureReport(
-  event: SystemEvent,
-  lastLines: readonly string[],
-  { style }: Pick<Output, 'style'>,
-): string | null {
+export function failureReport(event: SystemEvent, words: LastWords, { style }: Pick<Output, 'style'>): string | null {
   const name = event.instance ?? event.organ ?? 'azora';
   const { data } = event;
   const lines: string[] = [];
@@ -23,8 +43,7 @@ export function failureReport(
   switch (event.type) {
     case 'organ-failed': {
       lines.push(style.red(`✖ ${name} failed: ${oneLine(asText(data.cause) ?? event.message)}`));
-      if (!saysHow(data)) add('its last exit:', `it ${exitWords(data)}`);
-      lines.push(...outputOf(name, lastLines, style.dim));
+      lines.push(...outputOf('its', name, words, style.dim));
       const blocked = asTexts(data.blocked);
       if (blocked.length > 0) add('keeps from starting:', list(blocked, 12));
       add('next:', `azora logs ${event.organ ?? name}   then   azora restart ${event.organ ?? name}`);
@@ -55,7 +74,11 @@ export function failureReport(
       lines.push(style.red(`✖ the boot failed: ${oneLine(asText(data.reason) ?? event.message)}`));
       const failed = asTexts(data.failed);
       if (failed.length > 0) add('failed:', list(failed, 12));
-      add('next:', 'what runs keeps running: azora status   then   azora down');
+      const late = lateIn(data);
+      lines.push(...lateLines(late, asTexts(data.blocked), words, style.dim));
+      if (late[0])
+        add('next:', `azora why ${late[0].instance}   then, once it is mended,   azora restart ${late[0].organ}`);
+      add(late[0] ? 'or:' : 'next:', 'what runs keeps running: azora status   then   azora down');
       break;
     }
     default:
@@ -64,22 +87,38 @@ export function failureReport(
   return `${lines.join('\n')}\n`;
 }
 
-/** The cause names the exit code or the signal already, or there was neither. */
-function saysHow({ cause, code, signal }: SystemEvent['data']): boolean {
-  const how = signal ?? code ?? null;
-  return how === null || String(cause).includes(String(how));
+/** The account of a wait that was given up: whose turn it was, their last lines, and whom they keep from starting. */
+export function lateReport(
+  late: readonly Whose[],
+  blocked: readonly string[],
+  words: LastWords,
+  { style }: Pick<Output, 'style'>,
+): string {
+  return lateLines(late, blocked, words, style.dim)
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
-/** Whose last lines belong into the account of this event. */
-export const concerns = (event: SystemEvent): { organ: string; instance: string } | null =>
-  event.type === 'organ-failed' && event.organ !== null
-    ? { organ: event.organ, instance: event.instance ?? event.organ }
-    : null;
-
-function outputOf(name: string, lastLines: readonly string[], dim: (text: string) => string): string[] {
-  if (lastLines.length === 0) return [`  ${dim('its last lines:')} none, ${name} wrote nothing`];
+function lateLines(
+  late: readonly Whose[],
+  blocked: readonly string[],
+  words: LastWords,
+  dim: (text: string) => string,
+): string[] {
+  const speakers = late.filter(({ instance }) => words.has(instance));
+  const silent = late.filter(({ instance }) => !words.has(instance)).map(({ instance }) => instance);
   return [
-    `  ${dim('its last lines:')}`,
-    indent(lastLines.map((line) => stripControls(line) || ' ').join('\n'), `    ${dim('|')} `),
+    ...speakers.flatMap(({ instance }) => outputOf(`${instance}'s`, instance, words, dim)),
+    ...(silent.length > 0 ? [`  ${dim('not ready either:')} ${list(silent, 12)}`] : []),
+    ...(blocked.length > 0 ? [`  ${dim('kept from starting:')} ${list(blocked, 12)}`] : []),
+  ];
+}
+
+function outputOf(whose: string, name: string, words: LastWords, dim: (text: string) => string): string[] {
+  const lines = words.get(name) ?? [];
+  if (lines.length === 0) return [`  ${dim(`${whose} last lines:`)} none, ${name} wrote nothing`];
+  return [
+    `  ${dim(`${whose} last lines:`)}`,
+    indent(lines.map((line) => stripControls(line) || ' ').join('\n'), `    ${dim('|')} `),
   ];
 }

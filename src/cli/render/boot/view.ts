@@ -1,7 +1,7 @@
 import type { SystemEvent } from '../../../core/events.ts';
 import type { Output, Progress } from '../../command.ts';
 import { plainLine } from './lines.ts';
-import { concerns, failureReport } from './report.ts';
+import { concerns, failureReport, type LastWords, type Whose } from './report.ts';
 
 /** Shows a stream of events while something is awaited. */
 export interface EventView {
@@ -63,12 +63,21 @@ function reporter({ stderr, lastLines }: ViewOutputs): (event: SystemEvent) => P
   const startedAt = new Map<string, number>();
   return async (event) => {
     if (event.type === 'organ-starting' && event.instance !== null) startedAt.set(event.instance, Date.parse(event.ts));
-    const whose = concerns(event);
-    const since = startedAt.get(whose?.instance ?? '') ?? null;
-    const lines = whose === null ? [] : await lastLines(whose.organ, whose.instance, since);
-    const text = failureReport(event, lines, stderr);
+    const words = await lastWords(concerns(event), lastLines, (instance) => startedAt.get(instance) ?? null);
+    const text = failureReport(event, words, stderr);
     if (text !== null) stderr.write(text);
   };
+}
+
+/** What each of them wrote last. */
+export async function lastWords(
+  whose: readonly Whose[],
+  lastLines: LastLines,
+  since: (instance: string) => number | null,
+): Promise<LastWords> {
+  const words = new Map<string, readonly string[]>();
+  for (const { organ, instance } of whose) words.set(instance, await lastLines(organ, instance, since(instance)));
+  return words;
 }
 
 /** Failures that are told once the screen is free again. */
