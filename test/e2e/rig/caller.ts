@@ -6,6 +6,11 @@ interface PostOptions {
   readonly orElse?: readonly number[];
 }
 
+export interface CallerOptions {
+  /** The gateway itself may be killed: then its connection breaks or is refused, which counts as unavailable too. */
+  readonly mayVanish?: boolean;
+}
+
 export interface Refusal {
   readonly method: string;
   readonly path: string;
@@ -21,9 +26,11 @@ export class Caller {
   /** What was unavailable for the moment. */
   readonly refusals: Refusal[] = [];
   token: string | null = null;
+  readonly #mayVanish: boolean;
 
-  constructor(gateway: string) {
+  constructor(gateway: string, { mayVanish = false }: CallerOptions = {}) {
     this.gateway = gateway;
+    this.#mayVanish = mayVanish;
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever shape it expects, and fails when it is another
@@ -38,7 +45,7 @@ export class Caller {
 
   /** Only the status, whatever it is. */
   async status(method: string, path: string): Promise<number> {
-    return (await this.#send(method, path, undefined)).status;
+    return (await this.#answer(method, path, undefined)).status;
   }
 
   /** Reads `path` until it is as wanted; what is not there yet (404, 422) may come. */
@@ -57,18 +64,37 @@ export class Caller {
   async #ask(method: string, path: string, body: unknown, orElse: readonly number[]): Promise<any> {
     const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
-      const response = await this.#send(method, path, body);
-      const text = await response.text();
-      const { status } = response;
+      const { status, text, retryAfter } = await this.#answer(method, path, body);
       const answer = parse(text);
-      if (response.ok || orElse.includes(status)) return answer;
+      if ((status >= 200 && status < 300) || orElse.includes(status)) return answer;
       const where = `${method} ${path} answered ${status}: ${text.slice(0, 500)}`;
       if (typeof answer.error !== 'string' || typeof answer.message !== 'string')
         throw new Error(`no error as promised: ${where}`);
-      const waitMs = Number(response.headers.get('retry-after') ?? Number.NaN) * 1000;
+      const waitMs = Number(retryAfter ?? Number.NaN) * 1000;
       if (status !== 503 || !Number.isFinite(waitMs) || performance.now() > deadline) throw new Error(where);
       this.refusals.push({ method, path, message: answer.message });
       await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, 1000)));
+    }
+  }
+
+  /** A whole answer, whatever it says. */
+  async #answer(method: string, path: string, body: unknown) {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      try {
+        const response = await this.#send(method, path, body);
+        return {
+          status: response.status,
+          text: await response.text(),
+          retryAfter: response.headers.get('retry-after'),
+        };
+      } catch (error) {
+        const message = `the gateway is gone: ${error instanceof Error ? (error.cause ?? error) : error}`;
+        if (!this.#mayVanish || performance.now() > deadline)
+          throw new Error(`${method} ${path}: ${message}`, { cause: error });
+        this.refusals.push({ method, path, message });
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
     }
   }
 
