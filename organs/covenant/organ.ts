@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
 import {
+  adminOnly,
   Conflict,
   type Health,
   NotFound,
@@ -77,7 +78,7 @@ function chainRoutes(app: Hono, node: Node): void {
     return c.json({ valid: reason === undefined, ...(reason === undefined ? {} : { reason }), height, tip });
   });
 
-  app.post('/chain', async (c) => {
+  app.post('/chain', adminOnly, async (c) => {
     const { blocks } = await readBody(c, z.strictObject({ blocks: z.array(z.unknown()).min(1) }));
     const result = await node.replace(blocks);
     if ('orphaned' in result)
@@ -173,7 +174,7 @@ function miningRoutes(app: Hono, node: Node): void {
   });
 
   /** A real payment of one coin from this node's account to itself, so that a test leaves nobody richer. */
-  app.post('/selftest/transaction', async (c) => {
+  app.post('/selftest/transaction', adminOnly, async (c) => {
     const { address } = node.keys;
     if (node.mempool.accounts.balance(address) === 0) await mine();
     const { id, transaction } = accepted(node.pay(address, 1, 'self-test'));

@@ -1,4 +1,5 @@
 /** What every organ stands on. `testing.ts` is apart, for it needs vitest. */
+export { adminOnly } from './admin-only.ts';
 export { type CallOptions, Client, type Service, type ServiceInstance } from './client.ts';
 export { type Database, dataFolder, openDatabase } from './database.ts';
 export * from './errors.ts';

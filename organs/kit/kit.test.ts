@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { Hono } from 'hono';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { type Health, listen, NotFound, type Organ, openDatabase, readBody, readQuery } from './index.ts';
+import { adminOnly, type Health, listen, NotFound, type Organ, openDatabase, readBody, readQuery } from './index.ts';
 import { startOrgan, temporaryFolder } from './testing.ts';
 
 const healthy: Organ = { name: 'probe', health: () => ({ status: 'pass' }) };
@@ -78,6 +78,16 @@ describe('errors are JSON with a code and a message', () => {
     const answer = await organ.request('/echo', { method: 'POST', body, duplex: 'half' } as RequestInit);
     expect(answer.status).toBe(413);
   });
+});
+
+test('what changes what all share is for administrators, and for organs of this system', async () => {
+  const app = new Hono().put('/plan', adminOnly, (c) => c.json({ done: true }));
+  const organ = await startOrgan({ ...healthy, app });
+  const put = async (headers: Record<string, string>) => organ.request('/plan', { method: 'PUT', headers });
+  expect((await put({})).status).toBe(200); // not through the gateway, which alone sets this header
+  expect((await put({ 'x-azora-roles': 'user,admin' })).status).toBe(200);
+  for (const roles of ['user', '', 'administrator'])
+    expect(await put({ 'x-azora-roles': roles })).toMatchObject({ status: 403, body: { error: 'forbidden' } });
 });
 
 describe('stopping', () => {

@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { generateKeys, signText } from '../covenant/keys.ts';
+import { adminOnly } from '../kit/index.ts';
 import { assess, type PastTransfer } from './fraud.ts';
 import type { Passkeys } from './passkeys.ts';
 import { loadMlDsa, type SignerKey, signerId, verify } from './signatures.ts';
@@ -9,6 +10,7 @@ import { checkApproval, hasQuorum, type Wallets } from './wallets.ts';
 /** Proofs, on the real code, that each part of the mint works; `verify` in azora.yaml asks for them at every start. */
 export function selfTests(wallets: Wallets, transfers: Transfers, passkeys: Passkeys, now: () => number): Hono {
   return new Hono()
+    .use('/selftest/*', adminOnly)
     .post('/selftest/wallet', async (c) => {
       const signers = [ed25519Signer(), ed25519Signer(), await mlDsaSigner()];
       const keys = signers.map(({ key }) => key);

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
 import {
+  adminOnly,
   type Client,
   Conflict,
   type EventBus,
@@ -88,14 +89,14 @@ export function monitoring(options: MonitoringOptions): Organ {
       return c.json({ count: alerts.length, alerts });
     })
     .get('/rules', (c) => c.json({ fixed, added: history.rules() }))
-    .post('/rules', async (c) => {
+    .post('/rules', adminOnly, async (c) => {
       const rule = await readBody(c, Rule);
       if (rules().some((known) => known.name === rule.name)) throw new Conflict(`there is a rule ${rule.name} already`);
       if (rules().length >= MAX_RULES) throw new Unprocessable(`there are ${MAX_RULES} rules already`);
       history.addRule(rule);
       return c.json(rule, 201);
     })
-    .delete('/rules/:name', (c) => {
+    .delete('/rules/:name', adminOnly, (c) => {
       const named = c.req.param('name');
       if (fixed.some((rule) => rule.name === named)) throw new Conflict(`rule ${named} is of the file rules.json`);
       if (!history.removeRule(named)) throw new NotFound(`there is no rule ${named}`);

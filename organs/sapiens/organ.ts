@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { type EventBus, type Organ, Outbox, openDatabase, readBody, readQuery } from '../kit/index.ts';
+import { adminOnly, type EventBus, type Organ, Outbox, openDatabase, readBody, readQuery } from '../kit/index.ts';
 import { Faculty } from './faculty.ts';
 import { Register } from './register.ts';
 import {
@@ -46,11 +46,11 @@ export function sapiens({ folder, bus, now = () => new Date() }: SapiensOptions)
     .get('/courses', (c) => c.json(faculty.courses(readQuery(c, CourseQuery))))
     .get('/courses/:code', (c) => c.json(faculty.course(c.req.param('code'))))
     .get('/agents', (c) => c.json(faculty.agents()))
-    .post('/agents', async (c) => {
+    .post('/agents', adminOnly, async (c) => {
       const { name, subject, phase } = await readBody(c, NewAgent);
       return c.json(faculty.appoint(name, subject, phase), 201);
     })
-    .patch('/agents/:id', async (c) => {
+    .patch('/agents/:id', adminOnly, async (c) => {
       const { active } = await readBody(c, AgentChange);
       return c.json(faculty.setActive(c.req.param('id'), active));
     })
@@ -67,11 +67,11 @@ export function sapiens({ folder, bus, now = () => new Date() }: SapiensOptions)
       const learner = register.learner(c.req.param('id'));
       return c.json({ ...learner, enrolments: register.enrolments(learner.id) });
     })
-    .post('/learners/:id/promote', (c) => {
+    .post('/learners/:id/promote', adminOnly, (c) => {
       const promote = () => register.promote(c.req.param('id'));
       return c.json(telling('learner-promoted', promote, ({ id, level }) => ({ learner: id, level })));
     })
-    .post('/learners/:id/recognitions', async (c) => {
+    .post('/learners/:id/recognitions', adminOnly, async (c) => {
       const { course, evidence } = await readBody(c, NewRecognition);
       register.recognise(c.req.param('id'), course, evidence);
       return c.json({ learner: c.req.param('id'), course, evidence }, 201);
@@ -85,7 +85,7 @@ export function sapiens({ folder, bus, now = () => new Date() }: SapiensOptions)
       );
     })
     .get('/enrolments/:id', (c) => c.json(register.enrolment(c.req.param('id'))))
-    .post('/enrolments/:id/assessments', async (c) => {
+    .post('/enrolments/:id/assessments', adminOnly, async (c) => {
       const assessment = await readBody(c, NewAssessment);
       const assess = () => register.assess(c.req.param('id'), assessment);
       return c.json(

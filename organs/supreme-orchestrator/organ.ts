@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
 import {
+  adminOnly,
   type Health,
   log,
   messageOf,
@@ -83,16 +84,16 @@ export function supremeOrchestrator({
     })
     .get('/categories', async (c) => c.json(rollUp(plan.entries(), await refreshed())))
     .get('/plan', (c) => c.json({ organs: plan.entries(), history: plan.history() }))
-    .put('/plan', async (c) => {
+    .put('/plan', adminOnly, async (c) => {
       const { organs } = await readBody(c, Plan);
       plan.declare(organs, now().toISOString());
       return c.json({ organs: plan.entries() });
     })
-    .delete('/plan', (c) => {
+    .delete('/plan', adminOnly, (c) => {
       plan.undeclare();
       return c.json({ organs: plan.entries() });
     })
-    .delete('/plan/history/:name', (c) => {
+    .delete('/plan/history/:name', adminOnly, (c) => {
       const name = c.req.param('name');
       if (!plan.forget(name)) throw new NotFound(`${name} was never registered`);
       return c.json({ organs: plan.entries() });
