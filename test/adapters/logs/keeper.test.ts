@@ -100,4 +100,5 @@ it('a follower sees every line once, and --previous the life before, while files
   for await (const batch of readLogs({ folder, organs: null, previous: true }))
     previous.push(...batch.map((l) => l.line));
   expect(previous).toEqual(Array.from({ length: 2000 }, (_, i) => `line ${2000 + i}`));
+  await compressor.idle(); // before its folder is removed
 });
