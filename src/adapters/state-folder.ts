@@ -1,5 +1,5 @@
-import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { accessSync, constants, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fail } from '../core/failures.ts';
 
@@ -53,7 +53,20 @@ function shortRunFolder(base: string): string {
   const { createHash } = process.getBuiltinModule('node:crypto');
   const name = `azora-${createHash('sha256').update(base).digest('hex').slice(0, 16)}`;
   const runtime = process.env['XDG_RUNTIME_DIR'];
-  return runtime && runtime.length < 60 ? join(runtime, name) : join(tmpdir(), `${name}-${userInfo().uid}`);
+  return runtime && runtime.length < 60 ? join(runtime, name) : join(tmpdir(), `${name}-${ownUid()}`);
+}
+
+/** Not `userInfo()`: that fails for a user without an entry in the machine's list, as in many a container. -1 where users have no numbers. */
+const ownUid = (): number => process.getuid?.() ?? -1;
+
+/** Whether it is there, and this user may not look into it. */
+export function isClosed(folder: StateFolder): boolean {
+  try {
+    accessSync(folder.root, constants.R_OK | constants.X_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
 }
 
 /** Where the state of the system in `file` lives, unless the user says otherwise. */
@@ -76,7 +89,7 @@ export function createStateFolder(folder: StateFolder): void {
 
 function assertPrivate(path: string): void {
   const stat = lstatSync(path);
-  const uid = userInfo().uid;
+  const uid = ownUid();
   if (stat.isSymbolicLink() || !stat.isDirectory()) {
     fail(
       'usage',

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { findFile } from '../adapters/config/find-file.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
-import { stateFolder, stateRootOf } from '../adapters/state-folder.ts';
+import { isClosed, stateFolder, stateRootOf } from '../adapters/state-folder.ts';
 import { fail } from '../core/failures.ts';
 import type { CommandContext } from './command.ts';
 
@@ -18,11 +18,22 @@ export function locateFile({ global, env, cwd }: Where): string {
   );
 }
 
+/** The state folder that a command means, as `whereState` says. Fails with `unreachable` when it is closed to this user. */
+export function locateState(where: Where): StateFolder {
+  const folder = whereState(where);
+  if (!isClosed(folder)) return folder;
+  return fail(
+    'unreachable',
+    `the state folder ${folder.root} belongs to another user, and is closed to this one`,
+    'Run azora as the one who started the system.',
+  );
+}
+
 /**
  * The state folder that a command means: --state-dir, $AZORA_STATE_DIR, or `.azora` beside the file. It may not exist. Fails
  * with `no-file` when nothing says which system is meant.
  */
-export function locateState(where: Where): StateFolder {
+export function whereState(where: Where): StateFolder {
   const chosen = where.global.stateDir ?? where.env.AZORA_STATE_DIR;
   return stateFolder(chosen ? resolve(where.cwd, chosen) : stateRootOf(locateFile(where), undefined));
 }

@@ -780,8 +780,11 @@ const shownOf = ({ organ, state, verdict }: Instance) => ({
 });
 
 function modifiedAt(file: string): string | null {
-  const found = statSync(file, { throwIfNoEntry: false });
-  return found ? timestamp(found.mtimeMs) : null;
+  try {
+    return timestamp(statSync(file).mtimeMs);
+  } catch {
+    return null; // gone, or out of reach
+  }
 }
 
 function cancellableTimer(run: () => void, inMs: number): () => void {

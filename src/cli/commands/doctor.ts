@@ -1,7 +1,6 @@
 import { findFile } from '../../adapters/config/find-file.ts';
 import { loadConfig } from '../../adapters/config/load.ts';
-import type { StateFolder } from '../../adapters/state-folder.ts';
-import { stateFolder } from '../../adapters/state-folder.ts';
+import { isClosed, type StateFolder, stateFolder } from '../../adapters/state-folder.ts';
 import type { SystemConfig } from '../../core/config/model.ts';
 import { EXIT, FailureError, fail } from '../../core/failures.ts';
 import type { StatusDocument } from '../../core/status.ts';
@@ -14,7 +13,7 @@ import { lookAtMachine, thisMachine } from '../doctor/machine.ts';
 import { lookAtProcesses } from '../doctor/processes.ts';
 import { lookAtProject } from '../doctor/project.ts';
 import { lookAtState } from '../doctor/state.ts';
-import { locateState } from '../locate.ts';
+import { whereState } from '../locate.ts';
 
 interface DoctorOptions {
   readonly fix?: true;
@@ -81,7 +80,8 @@ async function look(context: CommandContext): Promise<Looked> {
     machine,
     looked,
     // Before the processes: what is put right there starts daemons, which make sockets of their own.
-    ...(folder ? [await lookAtState(folder), await lookAtProcesses(folder, takeOver)] : []),
+    ...(folder ? [await lookAtState(folder)] : []),
+    ...(folder && !isClosed(folder) ? [await lookAtProcesses(folder, takeOver)] : []),
     ...(config ? [await lookAtProject(config, status)] : []),
   ]);
 }
@@ -118,7 +118,7 @@ async function readProject({
 
 function stateOf(context: CommandContext): StateFolder | null {
   try {
-    return stateFolder(locateState(context).root);
+    return stateFolder(whereState(context).root);
   } catch (error) {
     if (error instanceof FailureError) return null; // No file: then there is no state of it either.
     throw error;

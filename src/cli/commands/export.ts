@@ -58,7 +58,16 @@ function azoraFor(context: CommandContext, file: string): string[] {
 
 /** Under sudo it is the system of whoever asked. */
 const whoseSystem = ({ env }: CommandContext): string =>
-  (process.geteuid?.() === 0 ? env.SUDO_USER : undefined) ?? userInfo().username;
+  (process.geteuid?.() === 0 ? env.SUDO_USER : undefined) ?? ownName();
+
+/** Not every user has a name (in a container, say); systemd takes the number as well. */
+function ownName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.geteuid?.());
+  }
+}
 
 function write({ stderr }: CommandContext, folder: string, name: string, unit: string): void {
   const path = join(folder, name);

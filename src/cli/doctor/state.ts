@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readLatch } from '../../adapters/latch.ts';
-import type { StateFolder } from '../../adapters/state-folder.ts';
+import { isClosed, type StateFolder } from '../../adapters/state-folder.ts';
 import { openSocket } from '../connect.ts';
 import { age, bytes } from '../render/text.ts';
 import type { Finding, Looked } from './finding.ts';
@@ -13,16 +13,18 @@ const CLOCK_SLACK_MS = 5 * 60_000;
 export async function lookAtState(folder: StateFolder): Promise<Looked> {
   const stat = lstatSync(folder.root, { throwIfNoEntry: false });
   if (!stat) return { findings: [], fine: ['no state folder yet'] };
-  const findings: Finding[] = [...privacy(folder)];
-  if (stat.isDirectory()) {
+  const isOurs = !isClosed(folder);
+  const findings: Finding[] = [...privacy(folder, isOurs)];
+  if (stat.isDirectory() && isOurs) {
     findings.push(...(await sockets(folder)), ...setAside(folder), ...clock(folder), ...latched(folder));
   }
   return { findings, fine: findings.length === 0 ? [`state in ${folder.root}`] : [] };
 }
 
-function privacy(folder: StateFolder): Finding[] {
+function privacy(folder: StateFolder, isOurs: boolean): Finding[] {
   const uid = process.getuid?.();
-  const paths = [folder.root, folder.run, folder.logs, folder.database, folder.supervisorSocket, folder.keeperSocket];
+  const inside = [folder.run, folder.logs, folder.database, folder.supervisorSocket, folder.keeperSocket];
+  const paths = [folder.root, ...(isOurs ? inside : [])];
   return [...new Set(paths)].flatMap((path): Finding[] => {
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (!stat) return [];

@@ -25,8 +25,20 @@ export class Fingerprints {
 }
 
 function printOf(path: string): Print | null {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const stat = look(statSync, path);
   return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}` : null;
+}
+
+/**
+ * null when nothing can be seen there: it is gone, a folder on the way is closed to this user, or the word is no path at all (a program's
+ * text is longer than any name).
+ */
+function look(stat: typeof statSync | typeof lstatSync, path: string): BigIntStats | null {
+  try {
+    return stat(path, { bigint: true });
+  } catch {
+    return null;
+  }
 }
 
 /** The executable and, of its arguments, those that are files of the organ's folder: the script that an interpreter runs. */
@@ -40,7 +52,7 @@ function executableOf({ command, cwd, env }: OrganConfig): string | null {
   if (word.includes('/')) return resolve(cwd, word);
   for (const folder of (env.PATH ?? '').split(':')) {
     const path = join(isAbsolute(folder) ? folder : resolve(cwd, folder), word);
-    if (statSync(path, { throwIfNoEntry: false })?.isFile()) return path;
+    if (look(statSync, path)?.isFile()) return path;
   }
   return null;
 }
@@ -51,7 +63,7 @@ function scriptsOf({ command, cwd }: OrganConfig): string[] {
     .slice(1)
     .filter((word) => !word.startsWith('-') && !word.includes('\0'))
     .map((word) => resolve(cwd, word))
-    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+    .filter((path) => look(statSync, path)?.isFile());
 }
 
 /** What is run now is not what was booted. */
@@ -95,7 +107,7 @@ export function openFiles(config: SystemConfig, folder: StateFolder): Finding[] 
     folder.supervisorSocket,
     folder.keeperSocket,
   ]) {
-    const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    const stat = look(lstatSync, path);
     if (!stat) continue;
     const trouble = openness(stat);
     if (trouble) {
@@ -110,7 +122,7 @@ export function openFiles(config: SystemConfig, folder: StateFolder): Finding[] 
     }
   }
   for (const path of config.envFiles ?? []) {
-    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+    const stat = look(statSync, path);
     if (stat && stat.mode & 0o004n) {
       findings.push({
         id: `open-env-file:${path}`,

@@ -1,5 +1,6 @@
 import type { StateFolder } from '../../adapters/state-folder.ts';
 import type { SystemConfig } from '../../core/config/model.ts';
+import { FailureError } from '../../core/failures.ts';
 import type { CheckOutcome } from '../../core/machine/inputs.ts';
 import { lifeOf, type SystemState } from '../../core/machine/state.ts';
 import type { Finding } from '../../core/security.ts';
@@ -54,6 +55,9 @@ export class SecurityMonitor {
     try {
       const findings = await this.#findings();
       if (this.#timer) this.#means.onFindings(findings);
+    } catch (error) {
+      // The keeper went away, or could not look, in the middle of it: the next round sees.
+      if (!(error instanceof FailureError)) throw error;
     } finally {
       this.#looking = false;
     }
