@@ -174,8 +174,13 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
       this.#socket.destroy(new Error('a frame that is not JSON', { cause }));
       return false;
     }
+    if (typeof frame !== 'object' || frame === null) {
+      this.#socket.destroy(new Error('a frame that is no object'));
+      return false;
+    }
     if ('notice' in frame) {
-      this.#options.notices[frame.notice]?.(frame.params as Heard[string]);
+      const { notices } = this.#options;
+      if (Object.hasOwn(notices, frame.notice)) notices[frame.notice]?.(frame.params as Heard[string]);
     } else if ('method' in frame) {
       void this.#answer(frame.id, frame.method, frame.params);
     } else {
