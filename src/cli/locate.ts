@@ -1,5 +1,6 @@
-import { resolve } from 'node:path';
-import { findFile } from '../adapters/config/find-file.ts';
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { FILE_NAMES, findFile } from '../adapters/config/find-file.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { isClosed, stateFolder, stateRootOf } from '../adapters/state-folder.ts';
 import { fail } from '../core/failures.ts';
@@ -35,5 +36,17 @@ export function locateState(where: Where): StateFolder {
  */
 export function whereState(where: Where): StateFolder {
   const chosen = where.global.stateDir ?? where.env.AZORA_STATE_DIR;
-  return stateFolder(chosen ? resolve(where.cwd, chosen) : stateRootOf(locateFile(where), undefined));
+  if (chosen) return stateFolder(resolve(where.cwd, chosen));
+  return orphaned(where) ?? stateFolder(stateRootOf(locateFile(where), undefined));
+}
+
+/** What runs here although its azora.yaml is gone: nearer than any file, so that what is further up is not taken for it. */
+function orphaned({ global, env, cwd }: Where): StateFolder | null {
+  if (global.file !== undefined || env.AZORA_FILE) return null;
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    if (FILE_NAMES.some((name) => existsSync(join(folder, name)))) return null;
+    const state = stateFolder(join(folder, '.azora'));
+    if (existsSync(state.bootDocument)) return state;
+    if (folder === dirname(folder)) return null;
+  }
 }

@@ -45,6 +45,8 @@ export interface RunOptions {
   /** Another azora than the one under test. */
   readonly program?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Another folder than the system's. */
+  readonly cwd?: string;
 }
 
 export const rig = {
@@ -120,7 +122,7 @@ export class System implements AsyncDisposable {
   /** Starts a command of azora that stays. */
   start(args: readonly string[], options: RunOptions = {}): Running {
     const running = new Running(options.program ?? this.#azora, args, {
-      cwd: this.folder,
+      cwd: options.cwd ?? this.folder,
       env: { ...this.#env, ...options.env },
     });
     this.#commands.push(running);

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 
-const NAMES = ['azora.yaml', 'azora.yml'];
+export const FILE_NAMES: readonly string[] = ['azora.yaml', 'azora.yml'];
 
 /** The file's absolute path (a file that is named may not exist), or the folder in which the search began. */
 export function findFile(
@@ -13,7 +13,7 @@ export function findFile(
   const chosen = named ?? env.AZORA_FILE;
   if (chosen) return { file: resolve(cwd, chosen) };
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
-    for (const name of NAMES) if (existsSync(join(folder, name))) return { file: join(folder, name) };
+    for (const name of FILE_NAMES) if (existsSync(join(folder, name))) return { file: join(folder, name) };
     if (dirname(folder) === folder) return { searched: resolve(cwd) };
   }
 }
