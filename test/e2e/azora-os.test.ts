@@ -1,20 +1,24 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { generateKeys } from '../../organs/covenant/keys.ts';
+import { signTransaction } from '../../organs/covenant/transaction.ts';
+import { Caller } from './rig/caller.ts';
+import type { Finished } from './rig/running.ts';
 import { rig, type System } from './rig.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
 /** The root azora.yaml, with its state in the system's own folder and health asked for more often than every 30 s. */
-async function azoraOs(): Promise<System> {
+async function azoraOs(more: object = {}): Promise<System> {
   return rig.system({
     yaml: {
       name: 'azora-os',
       include: [join(root, 'azora.yaml'), './often.yaml'],
       organs: {},
     },
-    files: { 'often.yaml': JSON.stringify({ organs: { covenant: { health: { interval: '200ms' } } } }) },
-    env: { NODE_COMPILE_CACHE: '' },
+    files: { 'often.yaml': JSON.stringify({ organs: { covenant: { health: { interval: '200ms' } } }, ...more }) },
   });
 }
 
@@ -28,9 +32,37 @@ const STEPS = [
   'Comprehensive checks',
 ];
 
-test('Azora OS boots in its seven steps, everything Healthy, and goes down to nothing', async () => {
-  await using system = await azoraOs();
-  const up = await system.expect(0, ['up', '-d', '--progress', 'json']);
+const CATEGORIES = [
+  'AI-Intelligence',
+  'Financial-Services',
+  'Education-Platform',
+  'Security-Compliance',
+  'Data-Analytics',
+  'User-Management',
+];
+
+/** What pins a program to two cores; nothing where that cannot be done, which is said. */
+const twoCores = (() => {
+  const tried = spawnSync('taskset', ['-c', '0,1', 'true']);
+  if (tried.status === 0) return ['taskset', '-c', '0,1'] as const;
+  console.warn('Azora OS boots on all cores: taskset is not installed, or there are no two cores');
+  return null;
+})();
+
+/** A first boot: no state, nothing compiled before, on two cores. */
+async function bootCold(): Promise<{ system: System; up: Finished }> {
+  const system = await azoraOs({ env: { NODE_COMPILE_CACHE: './compiled' } });
+  const args = ['up', '-d', '--progress', 'json'];
+  const [program, ...before] = twoCores ?? [];
+  const up = await (program
+    ? system.expect(0, [...before, rig.azora, ...args], { program, timeoutMs: 120_000 })
+    : system.expect(0, args, { timeoutMs: 120_000 }));
+  return { system, up };
+}
+
+test('Azora OS boots cold in its seven steps within 10 s on two cores, everything Healthy, and goes down to nothing', async () => {
+  const { system, up } = await bootCold();
+  await using _ = system;
   const events = up.stdout
     .trim()
     .split('\n')
@@ -43,12 +75,31 @@ test('Azora OS boots in its seven steps, everything Healthy, and goes down to no
   const { system: all, organs } = await system.status();
   expect(all).toMatchObject({ name: 'azora-os', phase: 'ready', status: 'Operational' });
   expect(new Set(organs.map(({ health }) => health))).toEqual(new Set(['Healthy']));
+  expect(new Set(organs.map(({ organ }) => organ)).size).toBeGreaterThanOrEqual(16);
   const { stdout } = await system.expect(0, ['logs', 'covenant']);
   expect(stdout).toContain('covenant listens on http://127.0.0.1:');
 
+  const byCategory = (await system.expect(0, ['status', '--by', 'category'])).stdout;
+  for (const category of CATEGORIES)
+    expect(byCategory).toMatch(new RegExp(`^${category} +\\d organs?: \\d Healthy$`, 'm'));
+
   await system.expect(0, ['down']);
   await system.expectNothingLeft();
-}, 120_000);
+
+  const took = [up.durationMs];
+  while (Math.min(...took) > 10_000 && took.length < 3) took.push(await another()); // the machine may have been busy
+  console.log(
+    `cold boots${twoCores ? ' on two cores' : ''}: ${took.map((ms) => `${(ms / 1000).toFixed(1)} s`).join(', ')}`,
+  );
+  expect(Math.min(...took)).toBeLessThan(10_000);
+
+  async function another(): Promise<number> {
+    const { system, up } = await bootCold();
+    await using _ = system;
+    await system.expect(0, ['down']);
+    return up.durationMs;
+  }
+}, 240_000);
 
 test('a chain file that somebody changed turns covenant Critical at the next check, with the block named', async () => {
   await using system = await azoraOs();
@@ -72,4 +123,59 @@ test('a chain file that somebody changed turns covenant Critical at the next che
   await system.waitFor((status) =>
     status.organs.some(({ organ, health }) => organ === 'covenant' && health === 'Healthy'),
   );
+}, 120_000);
+
+test('two ledgers: what is not right is refused with the reason, the longer valid chain wins, and kill -9 changes nothing', async () => {
+  await using here = await azoraOs();
+  await using there = await azoraOs();
+  const boot = async (system: System) => {
+    await system.expect(0, ['up', '-d', 'covenant']);
+    return new Caller((await system.instance('covenant')).url ?? '');
+  };
+  const [ours, theirs] = [await boot(here), await boot(there)];
+  const [ann, ben] = [generateKeys(), generateKeys()];
+  const network = (await ours.get('/chain?limit=1')).network;
+  const pay = (amount: number, nonce: number) =>
+    signTransaction({ to: ben.address, amount, nonce, memo: '' }, ann, network);
+  const refused = async (status: number, reason: RegExp, path: string, body: unknown) => {
+    const { error, message } = await ours.post(path, body, { orElse: [status] });
+    expect(error).toEqual(expect.any(String));
+    expect(message).toMatch(reason);
+  };
+
+  await ours.post('/mine', { miner: ann.address });
+  const { balance } = await ours.get(`/balances/${ann.address}`);
+  const first = pay(10, 0);
+  await ours.post('/transactions', first);
+  await refused(409, /nonce/, '/transactions', first);
+  await refused(409, /nonce/, '/transactions', pay(11, 0));
+  await refused(422, /nonce/, '/transactions', pay(1, 5));
+  await refused(422, /has \d+/, '/transactions', pay(balance, 1));
+  await refused(422, /signature/, '/transactions', { ...pay(1, 1), amount: 2 });
+  await refused(422, /signature/, '/transactions', { ...pay(1, 1), from: ben.address });
+  await ours.post('/mine', { miner: ann.address });
+  await refused(409, /nonce/, '/transactions', first); // also when it is mined
+  expect(await ours.get(`/balances/${ben.address}`)).toMatchObject({ balance: 10 });
+
+  const chainOf = async (node: Caller) => (await node.get('/chain?limit=1000')).blocks;
+  const height = async () => (await ours.get('/chain/valid?full=true')).height;
+  const before = await height();
+  await refused(409, /not longer/, '/chain', { blocks: await chainOf(theirs) });
+  for (let blocks = (await chainOf(theirs)).length; blocks <= before + 1; blocks++) await theirs.post('/mine', {});
+  const longer = await chainOf(theirs);
+  const forged = longer.map((block: { height: number }) =>
+    block.height === 2 ? { ...block, miner: ann.address } : block,
+  );
+  await refused(422, /block 2/, '/chain', { blocks: forged });
+  expect(await height()).toBe(before);
+  expect(await ours.post('/chain', { blocks: longer })).toMatchObject({ height: longer.length - 1 });
+  expect(await ours.get(`/balances/${ann.address}`)).toMatchObject({ balance: 0 });
+
+  const { pid } = await here.instance('covenant');
+  process.kill(pid ?? 0, 'SIGKILL');
+  await here.waitFor(({ organs }) =>
+    organs.some((one) => one.organ === 'covenant' && one.state === 'ready' && one.pid !== pid),
+  );
+  expect(await ours.get('/chain/valid?full=true')).toMatchObject({ valid: true });
+  expect((await chainOf(ours)).slice(0, longer.length)).toEqual(longer); // its own verification has mined on top
 }, 120_000);

@@ -54,6 +54,9 @@ export const rig = {
   full: process.env.AZORA_FULL === '1',
   node: process.execPath,
 
+  /** The azora under test. */
+  azora,
+
   async system(options: SystemOptions): Promise<System> {
     const system = new System(options);
     await system.puppets.listen();
