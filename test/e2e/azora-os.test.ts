@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { generateKeys } from '../../organs/covenant/keys.ts';
 import { signTransaction } from '../../organs/covenant/transaction.ts';
 import { Caller } from './rig/caller.ts';
@@ -51,7 +52,9 @@ const twoCores = (() => {
 
 /** A first boot: no state, nothing compiled before, on two cores. */
 async function bootCold(): Promise<{ system: System; up: Finished }> {
-  const system = await azoraOs({ env: { NODE_COMPILE_CACHE: './compiled' } });
+  const compiled = mkdtempSync(join(tmpdir(), 'azora-compiled-'));
+  onTestFinished(() => rmSync(compiled, { recursive: true, force: true }));
+  const system = await azoraOs({ env: { NODE_COMPILE_CACHE: compiled } });
   const args = ['up', '-d', '--progress', 'json'];
   const [program, ...before] = twoCores ?? [];
   const up = await (program
