@@ -69,6 +69,17 @@ export function lifeOf(identity: Identity): 'alive' | 'gone' | 'unknown' {
   }
 }
 
+/** SIGKILLs that very process; nobody, when its number is another's by now or that cannot be known. false: it was not sent. */
+export function killVerified(who: Identity): boolean {
+  if (lifeOf(who) !== 'alive') return false;
+  try {
+    process.kill(who.pid, 'SIGKILL');
+    return true;
+  } catch {
+    return false; // it ended in this very moment
+  }
+}
+
 /** Changes with each boot of the machine: pids and start times of another boot say nothing. */
 export function machineBootId(): string {
   return HAS_PROC

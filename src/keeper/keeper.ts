@@ -104,6 +104,12 @@ export class Keeper {
     this.#endIfDeserted();
   }
 
+  /** No supervisor comes by itself any more: with the last life the keeper ends too. Whoever asks for one starts both anew. */
+  onGaveUp(): void {
+    this.#deserted = true;
+    this.#endIfDeserted();
+  }
+
   #endIfDeserted(): void {
     if (!this.#deserted || !this.isIdle()) return;
     setTimeout(() => {

@@ -7,6 +7,7 @@ import { lockHolder, takeLock } from '../adapters/lock.ts';
 import { createStateFolder, type StateFolder, stateFolder } from '../adapters/state-folder.ts';
 import { ownVersion } from '../adapters/version.ts';
 import { EXIT, fail } from '../core/failures.ts';
+import { killVerified } from './identity.ts';
 import type { Keeper } from './keeper.ts';
 import type { KeeperMethods } from './protocol.ts';
 import { KEEPER_PROTOCOL } from './protocol.ts';
@@ -64,7 +65,8 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
     report,
     onGoodbye: () => keeper?.onGoodbye(),
     starts: !values.alone,
-    kill: (pid) => process.kill(pid, 'SIGKILL'),
+    onGaveUp: () => keeper?.onGaveUp(),
+    kill: killVerified,
   });
   if (!values['no-supervisor']) await supervisor.start();
   // The one that is said to run may have died before it found this keeper.

@@ -4,7 +4,8 @@ import { daemonEnvironment, openDaemonLog, selfCommand, whileItLasts } from '../
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { fail } from '../core/failures.ts';
 import { explainErrno } from './command.ts';
-import { RETIRED } from './protocol.ts';
+import { startTimeOf } from './identity.ts';
+import { type Identity, RETIRED } from './protocol.ts';
 import type { Reaped, Spawner } from './spawner.ts';
 
 /** Keeps a supervisor running. Exit code 0 is its goodbye; any other end is a death, and a new one is started. */
@@ -24,8 +25,10 @@ export interface SupervisorPorts {
   readonly onGoodbye: () => void;
   /** false: never starts one (tests bring their own). */
   readonly starts: boolean;
-  /** SIGKILLs a child that has not been reaped. */
-  readonly kill?: (pid: number) => void;
+  /** None can be started any more unless somebody asks for one. */
+  readonly onGaveUp: () => void;
+  /** SIGKILLs that very process. */
+  readonly kill: (who: Identity) => void;
 }
 
 interface Waiter {
@@ -37,6 +40,8 @@ export class SupervisorProcess {
   readonly #ports: SupervisorPorts;
   /** Our own child, while it lives. */
   #child: number | null = null;
+  /** When that began, by the kernel; null: it was gone at once, or the machine does not say. */
+  #childBegan: string | null = null;
   /** Whoever said hello last as the supervisor, and has not hung up. */
   #connected: number | null = null;
   #deaths: number[] = [];
@@ -88,6 +93,7 @@ export class SupervisorProcess {
       });
       if (outcome.pid !== null) {
         this.#child = outcome.pid;
+        this.#childBegan = beganOf(outcome.pid);
         return;
       }
       const { message } = explainErrno(outcome.code, argv[0], 0);
@@ -151,8 +157,10 @@ export class SupervisorProcess {
 
   stop(): void {
     this.#stopped = true;
-    // One that waits for the other's lock, or for us, has nothing to come to. It is not reaped yet, so the number is its own.
-    if (this.#child !== null && this.#connected !== this.#child) this.#ports.kill?.(this.#child);
+    // One that waits for the other's lock, or for us, has nothing to come to.
+    if (this.#child !== null && this.#childBegan !== null && this.#connected !== this.#child) {
+      this.#ports.kill({ pid: this.#child, startTime: this.#childBegan });
+    }
     if (this.#retry) clearTimeout(this.#retry);
   }
 
@@ -165,6 +173,7 @@ export class SupervisorProcess {
       this.#ports.report(`${MAX_DEATHS} supervisors died within a minute: none is started until one is asked for`);
       this.#gaveUp = `${MAX_DEATHS} died within a minute, the last: ${why}`;
       this.#giveUp(this.#gaveUp);
+      this.#ports.onGaveUp();
       return;
     }
     if (this.#retry) clearTimeout(this.#retry);
@@ -183,5 +192,13 @@ export class SupervisorProcess {
         reject(error);
       }
     }
+  }
+}
+
+function beganOf(pid: number): string | null {
+  try {
+    return startTimeOf(pid);
+  } catch {
+    return null; // no file descriptors left, say: then it is never signalled
   }
 }

@@ -109,6 +109,24 @@ describe('a supervisor that is killed', () => {
     expect((JSON.parse(stdout) as { organs: { pid: number }[] }).organs[0]!.pid).toBe(pid);
   });
 
+  test('five times, and then the last organ ends: the keeper does not stay for nobody', async () => {
+    await using system = await rig.system({ yaml: { organs: { web: quiet() } } });
+    await system.expect(0, ['up', '-d']);
+    const { pid } = await system.instance('web');
+    for (let n = 0; n < 5; n++) {
+      await expect.poll(() => daemonPid(system, 'supervisor'), { timeout: 20_000 }).not.toBeNull();
+      await kill(system, 'supervisor');
+    }
+    await expect.poll(() => system.daemonLogs()).toContain('5 supervisors died within a minute');
+    expect(daemonPid(system, 'keeper')).not.toBeNull();
+    process.kill(pid!, 'SIGKILL');
+    await expect.poll(() => system.processes(), { timeout: 10_000 }).toEqual([]);
+    // What it was is not forgotten: whoever asks brings both back, and the organ by its policy.
+    await system.expect(0, ['status']);
+    await system.waitFor(({ organs }) => organs[0]?.state === 'ready');
+    expect((await system.instance('web')).restarts).toBe(1);
+  });
+
   test('an exit that nobody supervised is known afterwards, with its code', async () => {
     await using system = await rig.system({
       yaml: { organs: { web: rig.puppet({ restart: 'never' }), task: quiet() } },

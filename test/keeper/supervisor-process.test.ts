@@ -1,8 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { stateFolder } from '../../src/adapters/state-folder.ts';
+import { killVerified, startTimeOf } from '../../src/keeper/identity.ts';
+import type { Identity } from '../../src/keeper/protocol.ts';
 import type { SpawnOutcome, SpawnPlan } from '../../src/keeper/spawner.ts';
 import { SupervisorProcess } from '../../src/keeper/supervisor-process.ts';
 
@@ -11,12 +15,14 @@ let plans: SpawnPlan[];
 let goodbyes: number;
 let reports: string[];
 let outcome: SpawnOutcome | null;
+let gaveUps: number;
+let killed: Identity[];
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   root = mkdtempSync(join(tmpdir(), 'azora-keeper-supervisor-'));
   mkdirSync(join(root, 'run'));
-  [plans, goodbyes, reports, outcome] = [[], 0, [], null];
+  [plans, goodbyes, reports, outcome, gaveUps, killed] = [[], 0, [], null, 0, []];
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -29,6 +35,8 @@ const create = (starts = true) =>
     starts,
     report: (message) => reports.push(message),
     onGoodbye: () => goodbyes++,
+    onGaveUp: () => gaveUps++,
+    kill: (who) => killed.push(who),
     spawner: {
       kind: 'posix_spawn',
       subreaper: true,
@@ -67,6 +75,7 @@ test('a death is followed by a new one, later and later; after five in a minute 
   await vi.advanceTimersByTimeAsync(600_000);
   expect(plans).toHaveLength(5);
   expect(reports.at(-1)).toMatch(/5 supervisors died within a minute/);
+  expect(gaveUps).toBe(1);
 
   const asked = supervisor.ensure();
   await vi.advanceTimersByTimeAsync(0);
@@ -129,4 +138,36 @@ test('one that is not our child and hangs up is replaced', async () => {
   await vi.advanceTimersByTimeAsync(100);
   expect(plans).toHaveLength(1);
   supervisor.stop();
+});
+
+describe('at the end a child that has not come yet is killed, as the process that it was', () => {
+  test('known by its start time; one that is connected, or whose beginning nobody saw, is let be', async () => {
+    outcome = { pid: process.pid };
+    const waiting = create();
+    await waiting.start();
+    waiting.stop();
+    expect(killed).toEqual([{ pid: process.pid, startTime: startTimeOf(process.pid) }]);
+
+    const connected = create();
+    await connected.start();
+    connected.onHello(process.pid);
+    connected.stop();
+    outcome = { pid: 2 ** 30 }; // higher than any there is
+    const unseen = create();
+    await unseen.start();
+    unseen.stop();
+    expect(killed).toHaveLength(1);
+  });
+
+  test('a process that has its number by then lives', async () => {
+    const child = spawn('sleep', ['1000']);
+    const pid = child.pid!;
+    const startTime = startTimeOf(pid)!;
+    expect(killVerified({ pid, startTime: `${startTime}0` })).toBe(false);
+    expect(child.exitCode).toBeNull();
+    const ended = once(child, 'exit');
+    expect(killVerified({ pid, startTime })).toBe(true);
+    expect(await ended).toEqual([null, 'SIGKILL']);
+    expect(killVerified({ pid, startTime })).toBe(false);
+  });
 });

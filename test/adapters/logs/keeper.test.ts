@@ -94,6 +94,7 @@ it('a follower sees every line once, and --previous the life before, while files
   stop.abort();
   await done;
   close();
+  await compressor.idle();
   expect(seen.map(({ line }) => line)).toEqual(Array.from({ length: TOTAL }, (_, i) => `line ${i}`));
 
   const previous: string[] = [];
