@@ -1,8 +1,9 @@
-import type { UpResult } from './adapters/control/protocol.ts';
+import type { Survivor, UpResult } from './adapters/control/protocol.ts';
 import { createStateFolder, type StateFolder, stateFolder, stateRootOf } from './adapters/state-folder.ts';
 import { ownVersion } from './adapters/version.ts';
 import { type Connection, connectSupervisor } from './cli/connect.ts';
 import { findSupervisor, startSupervisor } from './cli/daemons.ts';
+import { Departure } from './cli/departure.ts';
 import type { SystemConfig } from './core/config/model.ts';
 import type { SystemEvent } from './core/events.ts';
 import { FailureError, fail } from './core/failures.ts';
@@ -151,12 +152,15 @@ export class System {
   async down({ force = false }: { readonly force?: boolean } = {}): Promise<void> {
     const connection = await findSupervisor(this.#folder, this.#version);
     if (!connection) return;
-    const { survivors } = await connection.request('down', { timeoutMs: null, force }, null);
-    if (survivors.length > 0) {
-      const pids = survivors.flatMap(({ processes }) => processes.map(({ pid }) => pid));
-      fail('stop-incomplete', `could not stop everything; left are ${pids.join(', ')}`);
+    const departure = await Departure.of(this.#folder, this.#version);
+    departure.expect(connection);
+    try {
+      const { survivors } = await connection.request('down', { timeoutMs: null, force }, null);
+      if (survivors.length > 0) throw incomplete(survivors);
+      await departure.over(connection);
+    } finally {
+      departure.cancel();
     }
-    await connection.closed;
   }
 
   async #act(verb: 'start' | 'stop' | 'restart', organs: readonly string[]): Promise<void> {
@@ -187,6 +191,12 @@ export class System {
     if (!connection?.hello.bootId) return fail('not-running', `${this.config.name} is not running`);
     return connection;
   }
+}
+
+function incomplete(survivors: readonly Survivor[]): FailureError {
+  const pids = survivors.flatMap(({ processes }) => processes.map(({ pid }) => pid));
+  const message = `could not stop everything; left are ${pids.join(', ')}`;
+  return new FailureError({ kind: 'stop-incomplete', message, hint: null });
 }
 
 /** Events of a connection in the order in which they came, for whoever takes them one by one; ends with the connection. */

@@ -2,11 +2,10 @@ import type { Survivor } from '../adapters/control/protocol.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { FailureError, fail } from '../core/failures.ts';
 import { humanDuration } from '../core/time.ts';
-import { lifeOf, startTimeOf } from '../keeper/identity.ts';
-import type { Identity } from '../keeper/protocol.ts';
 import type { CommandContext } from './command.ts';
 import type { Connection } from './connect.ts';
-import { connectKeeper, findSupervisor } from './daemons.ts';
+import { findSupervisor } from './daemons.ts';
+import { Departure } from './departure.ts';
 import { Departures, stoppingView } from './render/stopping.ts';
 import { count, list, oneLine } from './render/text.ts';
 
@@ -17,9 +16,6 @@ export interface DownRequest {
   readonly force: boolean;
 }
 
-/** After the answer the supervisor and the keeper end by themselves; a command that says "down" has seen them go. */
-const DAEMONS_END_MS = 5_000;
-const LOOK_AGAIN_MS = 5;
 /** A supervisor that is killed while it stops things is replaced, and the next one is asked again: this often. */
 const ATTEMPTS = 8;
 
@@ -36,29 +32,27 @@ export async function bringDown(
   impatience: Promise<void> = new Promise(() => {}),
 ): Promise<void> {
   const startedAt = performance.now();
-  const keeper = await connectKeeper(folder, context.version);
+  const departure = await Departure.of(folder, context.version);
   let current: Connection | null = connection;
   let stopped = 0;
   for (let attempt = 1; current; attempt++) {
     try {
-      const daemons = identitiesOf(keeper === null ? [current.hello.pid] : [current.hello.pid, keeper.pid]);
+      departure.expect(current);
       const outcome = await downOnce(context, current, request, impatience);
       stopped = Math.max(stopped, outcome.stopped);
       if (outcome.survivors.length > 0) failWith(outcome.survivors);
-      await within(DAEMONS_END_MS, Promise.all([current.closed, keeper?.closed]));
-      await processesGone(daemons);
       break;
     } catch (error) {
       const died = error instanceof FailureError && error.failure.kind === 'unreachable';
-      if (!died || attempt === ATTEMPTS) throw error;
+      if (!died || attempt === ATTEMPTS) {
+        departure.cancel();
+        throw error;
+      }
       context.stderr.write('The supervisor ended before everything was down; asking the next one.\n');
       current = await findSupervisor(folder, context.version);
     }
   }
-  // A supervisor that was killed at the very end left the keeper without anybody who would end it.
-  await keeper?.channel.request('shutdown', null).catch(() => {});
-  await within(DAEMONS_END_MS, keeper?.closed ?? Promise.resolve());
-  keeper?.channel.destroy();
+  await departure.over(current);
   if (context.global.progress === 'quiet' || context.global.progress === 'json') return;
   const took = humanDuration(performance.now() - startedAt);
   context.stderr.write(`${context.stderr.style.green('down')}: ${count(stopped, 'instance')} stopped in ${took}\n`);
@@ -100,25 +94,4 @@ export function failWith(survivors: readonly Survivor[]): never {
     `could not stop everything; left is ${named.join('; ')}`,
     `SIGKILL did not end it, so it waits inside the kernel: ps -o pid,stat,wchan,args -p ${pids.join(',')}   then   azora down`,
   );
-}
-
-function identitiesOf(pids: readonly number[]): Identity[] {
-  return pids.flatMap((pid) => {
-    const startTime = startTimeOf(pid);
-    return startTime === null ? [] : [{ pid, startTime }];
-  });
-}
-
-/** A process closes its sockets a moment before it is gone, and nobody but its parent is told of that: so, looking. */
-async function processesGone(daemons: readonly Identity[]): Promise<void> {
-  const deadline = performance.now() + DAEMONS_END_MS;
-  while (daemons.some((daemon) => lifeOf(daemon) === 'alive') && performance.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
-  }
-}
-
-async function within(ms: number, done: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([done, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
-  clearTimeout(timer);
 }

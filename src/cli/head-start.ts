@@ -36,6 +36,7 @@ export function headStart(args: readonly string[], env: NodeJS.ProcessEnv, cwd: 
     if (!existsSync(locateFile(where))) return;
     const folder = locateState(where);
     if (existsSync(folder.keeperSocket) || existsSync(folder.supervisorSocket)) return;
+    if (existsSync(folder.emergencyLatch)) return; // the command is going to refuse
     createStateFolder(folder);
     const keeper = startKeeper(folder);
     keeper.catch(() => {}); // said by whoever takes it up

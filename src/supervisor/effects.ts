@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { now } from '../adapters/clock.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { isAsked } from '../adapters/probes/index.ts';
@@ -270,14 +271,15 @@ export class Effects {
         .filter((check) => isAskedFor(system, check.organ))
         .map((check) => {
           const instance = check.organ === null ? undefined : instancesOf(system, check.organ)[0];
-          return runCheck(check, instance ? this.#place(system, instance) : this.#ownPlace());
+          return runCheck(check, instance ? this.#place(system, instance) : this.#filesPlace(system));
         }),
     );
   }
 
-  /** Where a check is carried out that concerns no organ. */
-  #ownPlace(): CheckPlace {
-    return { endpointOf: this.#endpointOf, cwd: process.cwd(), env: process.env as Record<string, string> };
+  /** Where a check is carried out that concerns no organ: the file's folder, as its paths are relative to that. */
+  #filesPlace({ config }: SystemState): CheckPlace {
+    const env = { ...(process.env as Record<string, string>), AZORA_SYSTEM: config.name };
+    return { endpointOf: this.#endpointOf, cwd: dirname(config.file), env };
   }
 
   async #escalate(system: SystemState, findings: readonly Finding[], threatLevel: ThreatLevel): Promise<void> {

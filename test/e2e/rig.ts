@@ -196,18 +196,10 @@ export class System implements AsyncDisposable {
     return processesWith(this.mark);
   }
 
-  /**
-   * Fails unless nothing of the system is left, as must be once `down` has returned. Only its daemons, which have already closed
-   * their sockets by then, are given a moment to end.
-   */
+  /** Fails unless nothing of the system is left, its daemons included, as must be once `down` has returned. */
   async expectNothingLeft(): Promise<void> {
-    const organs = this.processes().filter(({ command }) => !/^azora (keeper|supervisor)\b/.test(command));
-    if (organs.length > 0) throw new Error(`left: ${list(organs)}`);
-    const deadline = performance.now() + 2_000;
-    for (let left = this.processes(); left.length > 0; left = this.processes()) {
-      if (performance.now() > deadline) throw new Error(`left: ${list(left)}${this.daemonLogs()}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    const left = this.processes();
+    if (left.length > 0) throw new Error(`left: ${list(left)}${this.daemonLogs()}`);
   }
 
   isAlive(pid: number): boolean {

@@ -3,7 +3,9 @@ import { clearLatch, readLatch } from '../../adapters/latch.ts';
 import { EXIT, fail } from '../../core/failures.ts';
 import { failWith } from '../bring-down.ts';
 import { defineCommand } from '../command.ts';
+import type { Connection } from '../connect.ts';
 import { findSupervisor } from '../daemons.ts';
+import { Departure } from '../departure.ts';
 import { locateState } from '../locate.ts';
 
 export interface EmergencyOptions {
@@ -40,8 +42,7 @@ export const command = defineCommand<EmergencyOptions>({
     const connection = await findSupervisor(folder, context.version);
     if (!connection) return fail('not-running', 'nothing is running, so there is nothing to shut down');
     const reason = words.length > 0 ? words.join(' ') : 'asked for by a user (azora emergency)';
-    const { survivors, report } = await connection.request('emergency', { reason }, null);
-    if (survivors.length > 0) failWith(survivors);
+    const report = await shutDown(await Departure.of(folder, context.version), connection, reason);
     if (report && context.global.progress !== 'quiet') context.stdout.write(`${readFileSync(report, 'utf8')}\n`);
     context.stderr.write(
       `everything is down, and stays down until: azora emergency --clear${report ? `\n  The report is kept in ${report}` : ''}\n`,
@@ -49,3 +50,16 @@ export const command = defineCommand<EmergencyOptions>({
     return EXIT.done;
   },
 });
+
+/** Resolves, with the path of the report, when all is down and the daemons are gone too. */
+async function shutDown(departure: Departure, connection: Connection, reason: string): Promise<string | null> {
+  departure.expect(connection);
+  try {
+    const { survivors, report } = await connection.request('emergency', { reason }, null);
+    if (survivors.length > 0) failWith(survivors);
+    await departure.over(connection);
+    return report;
+  } finally {
+    departure.cancel();
+  }
+}
