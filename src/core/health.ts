@@ -1,5 +1,6 @@
 import type { HealthConfig } from './config/model.ts';
 import type { Health, RunningStatus } from './status.ts';
+import { humanDuration } from './time.ts';
 
 /** What is known of one instance's health. */
 export interface HealthRecord {
@@ -101,6 +102,17 @@ export function observe(
     };
   }
   return { ...seenNow, level: 'Healthy', reason: null };
+}
+
+/** Its checks have not come to an end for so long: what was known of it is too old to be called Healthy. */
+export function stale(before: HealthRecord, forMs: number): HealthRecord {
+  if (before.level === 'Critical') return before;
+  return {
+    ...before,
+    level: 'Degraded',
+    reason: `no check has come to an end for ${humanDuration(forMs)}`,
+    successes: 0,
+  };
 }
 
 /** The system's status: as bad as its worst organ. */

@@ -220,6 +220,7 @@ export class Effects {
         failpoint('supervisor:probed');
         this.#tell(instance.name, { type: 'probed', generation, observation });
       },
+      onUnheard: (forMs: number) => this.#tell(instance.name, { type: 'unheard', generation, forMs }),
     };
   }
 

@@ -1,12 +1,13 @@
+import { AwakeClock } from '../adapters/awake-clock.ts';
 import { runProbe } from '../adapters/probes/index.ts';
 import type { HealthConfig } from '../core/config/model.ts';
 import type { Endpoint } from '../core/config/references.ts';
 import type { Observation } from '../core/health.ts';
 import type { CheckPlace } from './checks.ts';
 import { filled } from './launch.ts';
-import { STARTING, type Wheel } from './wheel.ts';
+import { type Schedule, STARTING, type Timers, Wheel } from './wheel.ts';
 
-/** Asks instances how they are: often while they start, at their interval afterwards. */
+/** Asks instances how they are: often while they start, at their interval afterwards; and notices when no answer comes at all. */
 
 export interface Watched {
   readonly instance: string;
@@ -15,14 +16,33 @@ export interface Watched {
   readonly place: CheckPlace;
   /** What a probe found; not called any more once `unwatch` was. */
   readonly onObservation: (observation: Observation) => void;
+  /** No probe has come to an end for `forMs`, which is more than two intervals and a timeout; said once for each silence. */
+  readonly onUnheard: (forMs: number) => void;
 }
+
+interface Silence {
+  readonly watched: Watched;
+  /** On the clock of the awake; null: it has been told of. */
+  since: number | null;
+}
+
+/** How often silences are looked at: finer than the shortest interval that makes sense. */
+const LOOK: Schedule = { intervalMs: 1000 };
+/** A name that no instance has. */
+const LOOK_KEY = '(silence)';
 
 export class Watcher {
   readonly #wheel: Wheel;
+  readonly #clock: AwakeClock;
+  readonly #probe: typeof runProbe;
   readonly #aborts = new Map<string, AbortController>();
+  /** Of those that are monitored. */
+  readonly #silences = new Map<string, Silence>();
 
-  constructor(wheel: Wheel) {
-    this.#wheel = wheel;
+  constructor(timers: Timers, probe = runProbe) {
+    this.#wheel = new Wheel(timers);
+    this.#clock = new AwakeClock(() => timers.now());
+    this.#probe = probe;
   }
 
   /** Until it is ready. */
@@ -33,15 +53,18 @@ export class Watcher {
   /** From now on, at its interval and its own place within it. */
   monitor(watched: Watched): void {
     this.#watch(watched, { intervalMs: watched.health.intervalMs });
+    if (this.#silences.size === 0) this.#wheel.add(LOOK_KEY, LOOK, () => this.#lookForSilence());
+    this.#silences.set(watched.instance, { watched, since: this.#clock.read() });
   }
 
   unwatch(instance: string): void {
     this.#wheel.remove(instance);
     this.#aborts.get(instance)?.abort();
     this.#aborts.delete(instance);
+    if (this.#silences.delete(instance) && this.#silences.size === 0) this.#wheel.remove(LOOK_KEY);
   }
 
-  #watch(watched: Watched, schedule: Parameters<Wheel['add']>[1]): void {
+  #watch(watched: Watched, schedule: Schedule): void {
     this.unwatch(watched.instance);
     const abort = new AbortController();
     this.#aborts.set(watched.instance, abort);
@@ -49,8 +72,24 @@ export class Watcher {
     const probe = filled(health.probe, place.endpointOf);
     this.#wheel.add(watched.instance, schedule, async () => {
       const target = { endpoint: endpoint ?? null, cwd: place.cwd, env: place.env };
-      const seen = await runProbe(probe, health.expect, target, health.timeoutMs, abort.signal);
-      if (!abort.signal.aborted) watched.onObservation(seen);
+      const seen = await this.#probe(probe, health.expect, target, health.timeoutMs, abort.signal);
+      if (abort.signal.aborted) return;
+      const silence = this.#silences.get(watched.instance);
+      if (silence) silence.since = this.#clock.read();
+      watched.onObservation(seen);
     });
+  }
+
+  /** A probe has a deadline of its own; one that outlives it, or is never begun, is azora's own trouble, and said all the same. */
+  #lookForSilence(): void {
+    const now = this.#clock.read();
+    for (const silence of this.#silences.values()) {
+      if (silence.since === null) continue;
+      const { health, onUnheard } = silence.watched;
+      const forMs = now - silence.since;
+      if (forMs <= 2 * health.intervalMs + health.timeoutMs) continue;
+      silence.since = null;
+      onUnheard(forMs);
+    }
   }
 }

@@ -52,7 +52,6 @@ import { Supervisor } from './supervisor.ts';
 import { Tokens } from './tokens.ts';
 import { Usage } from './usage.ts';
 import { Watcher } from './watcher.ts';
-import { Wheel } from './wheel.ts';
 
 /** Whoever starts a supervisor connects at once. */
 const UNUSED_MS = 5000;
@@ -79,7 +78,7 @@ export class Wiring {
   readonly #tokens = new Tokens();
   readonly #usage = new Usage();
   readonly #endpoints: Endpoints;
-  readonly #watcher = new Watcher(new Wheel({ now: () => now().mono, setTimer: cancellableTimer }));
+  readonly #watcher = new Watcher({ now: () => now().mono, setTimer: cancellableTimer });
   readonly #lives: Lives;
   readonly #registry: RegistryHost;
   readonly #effects: Effects;

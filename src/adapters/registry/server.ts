@@ -16,11 +16,11 @@ import {
   services,
   withdraw,
 } from '../../core/registry.ts';
+import { AwakeClock } from '../awake-clock.ts';
 import { createApp, type RegistryState } from './app.ts';
 import type { Door } from './door.ts';
 import { type EventSource, EventStreams } from './event-stream.ts';
 import { guard, ownAuthorities, rawRefusal, refuse } from './guard.ts';
-import { LeaseClock } from './leases.ts';
 
 export interface RegistryOptions {
   /** Where it answers. */
@@ -118,7 +118,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningRe
 /** The registrations of this run; everything it decides is in core/registry.ts. */
 class LiveRegistry implements RegistryState {
   readonly #options: RegistryOptions;
-  readonly #clock = new LeaseClock();
+  readonly #clock = new AwakeClock();
   #registry: Registry = EMPTY_REGISTRY;
   #shown:
     | { registry: Registry; view: RegistryView; services: readonly Service[]; json: Uint8Array<ArrayBuffer> | null }

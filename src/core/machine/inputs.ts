@@ -17,6 +17,8 @@ export type InstanceInput =
     }
   | { readonly type: 'signalledReady'; readonly generation: number }
   | { readonly type: 'probed'; readonly generation: number; readonly observation: Observation }
+  /** None of its checks has come to an end for so long, in which it was asked all the time. */
+  | { readonly type: 'unheard'; readonly generation: number; readonly forMs: number }
   | { readonly type: 'verified'; readonly generation: number; readonly passed: boolean; readonly message: string }
   | { readonly type: 'exited'; readonly generation: number; readonly exit: ExitSeen }
   /** The tree of the life is empty, or `left` could not be killed. */

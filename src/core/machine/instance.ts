@@ -1,4 +1,4 @@
-import { observe, UNKNOWN } from '../health.ts';
+import { observe, stale, UNKNOWN } from '../health.ts';
 import { within } from './describe.ts';
 import { endLife, onExited, onGone, toBeHealed } from './ending.ts';
 import type { InstanceInput } from './inputs.ts';
@@ -22,6 +22,7 @@ const AT_REST = {
   spawnFailed: ignore,
   signalledReady: ignore,
   probed: ignore,
+  unheard: ignore,
   verified: ignore,
   exited: ignore,
   gone: ignore,
@@ -97,6 +98,7 @@ const TABLE: Table = {
     ...AT_REST,
     exceeded: (instance, input, context) => endLife(instance, toBeHealed(input.message), context),
     probed: onProbedReady,
+    unheard: (instance, { forMs }) => ignore({ ...instance, health: stale(instance.health, forMs) }),
     exited: (instance, input, context) => onExited(instance, input, context),
   },
   stopping: {

@@ -113,6 +113,31 @@ describe('to stop is not to recover', () => {
   });
 });
 
+describe('stale', () => {
+  test('what has not been heard of for long is Degraded, its dependents too, until a check comes to an end', () => {
+    const world = chain();
+    world.tell('a', { type: 'unheard', generation: 1, forMs: 65_000 });
+    expect(world.instance('a').verdict).toEqual({
+      level: 'Degraded',
+      reason: 'no check has come to an end for 1 min 5 s',
+    });
+    expect(world.instance('b').verdict.reason).toContain('depends on a, which is Degraded: no check has');
+    expect(world.tag('a')).toBe('ready');
+    world.probed('a');
+    expect(['a', 'b'].map((name) => level(world, name))).toEqual(['Healthy', 'Healthy']);
+  });
+
+  test('what is Critical stays so; what is about an earlier life is dropped', () => {
+    const world = chain();
+    for (let i = 0; i < 3; i++) world.probed('a', FAIL);
+    const { verdict } = world.instance('a');
+    world.tell('a', { type: 'unheard', generation: 1, forMs: 65_000 });
+    expect(world.instance('a').verdict).toEqual(verdict);
+    world.tell('free', { type: 'unheard', generation: 0, forMs: 65_000 });
+    expect(level(world, 'free')).toBe('Healthy');
+  });
+});
+
 describe('azora itself', () => {
   test('being unwell degrades the system, with the reason in the event', () => {
     const world = chain();

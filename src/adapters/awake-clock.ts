@@ -2,10 +2,10 @@
 const LONGEST_STEP_MS = 2000;
 
 /**
- * The clock by which leases run out. It stands still while this process does: heartbeats that could not be heard in a pause
- * must not be held against those who sent them.
+ * The clock by which silence is measured: of those who renew a lease, and of checks. It stands still while this process does (it is
+ * paused, or the machine is suspended): what could not be heard then must not be held against anybody.
  */
-export class LeaseClock {
+export class AwakeClock {
   readonly #now: () => number;
   #lookedAt: number;
   #elapsedMs = 0;
@@ -16,7 +16,7 @@ export class LeaseClock {
     this.#lookedAt = now();
   }
 
-  /** Milliseconds in which heartbeats could be heard. To be read at least every two seconds. */
+  /** Milliseconds in which something could be heard. To be read at least every two seconds. */
   read(): number {
     const now = this.#now();
     this.#elapsedMs += Math.min(now - this.#lookedAt, LONGEST_STEP_MS);

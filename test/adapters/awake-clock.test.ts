@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { LeaseClock } from '../../../src/adapters/registry/leases.ts';
+import { AwakeClock } from '../../src/adapters/awake-clock.ts';
 
 test('time passes while somebody looks, and stands still in a pause', () => {
   let now = 1000;
-  const clock = new LeaseClock(() => now);
+  const clock = new AwakeClock(() => now);
   now += 1000;
   expect(clock.read()).toBe(1000);
   now += 500;
