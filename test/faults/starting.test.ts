@@ -38,7 +38,8 @@ test('arguments and environment that are too large together are a configuration 
   });
   const { stderr } = await system.expect(2, ['up', '-d']);
   expect(stderr).toMatch(/the arguments and environment of organ web have \d+ bytes; the kernel takes at most \d+/);
-  await system.expectNothingLeft();
+  // What was started for a boot that never came ends by itself.
+  await expect.poll(() => system.processes()).toEqual([]);
 });
 
 describe.skipIf(process.platform !== 'linux')('a machine that has no room', () => {
