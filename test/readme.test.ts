@@ -55,10 +55,3 @@ test('the commands that come later are named, and no others', () => {
   const said = words(item(section('Not yet').trim(), '- Commands:').split('. ')[0]!);
   expect(said.toSorted()).toEqual([...LATER].toSorted());
 });
-
-test('the keys on which nothing acts yet are named, and no others', () => {
-  const source = readFileSync(join(root, 'src/core/config/not-yet.ts'), 'utf8');
-  const keys = [...source.matchAll(/key: '([^']+)'/g)].map(([, key]) => key!.replace('organs.*.', ''));
-  const said = words(item(section('Not yet').trim(), '- Keys '));
-  expect(said.toSorted()).toEqual([...new Set(keys)].toSorted());
-});

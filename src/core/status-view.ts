@@ -2,7 +2,14 @@ import { waitingReason } from './machine/boot.ts';
 import { publicState } from './machine/describe.ts';
 import { type Instance, lifeOf, type SystemState } from './machine/state.ts';
 import { statusOf } from './machine/verdict.ts';
-import { ASSUMED, type InstanceStatus, type Phase, type StatusDocument, type SystemStatus } from './status.ts';
+import {
+  ASSUMED,
+  type InstanceStatus,
+  type LimitsStatus,
+  type Phase,
+  type StatusDocument,
+  type SystemStatus,
+} from './status.ts';
 import { type Instant, timestamp } from './time.ts';
 
 /** What the status shows that the machine's state does not hold. */
@@ -11,6 +18,7 @@ export interface Surroundings {
   readonly pid: number;
   readonly keeperPid: number | null;
   readonly registryUrl: string | null;
+  readonly limits?: LimitsStatus | null;
   /** Hides secrets in what is shown. */
   readonly mask: (text: string) => string;
   readonly portsOf: (instance: string) => Readonly<Record<string, number>>;
@@ -40,6 +48,7 @@ export function statusDocument(system: SystemState, around: Surroundings): Statu
       file: config.file,
       configHash: config.configHash,
       registryUrl: around.registryUrl,
+      limits: around.limits ?? null,
     },
     organs: [...system.instances.values()].map((instance) => instanceStatus(system, instance, around)),
   };

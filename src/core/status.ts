@@ -43,8 +43,17 @@ export interface StatusDocument {
     readonly file: string;
     readonly configHash: string | null;
     readonly registryUrl: string | null;
+    /** What becomes of `resources`; null where nothing that runs has any, absent where nothing runs. */
+    readonly limits?: LimitsStatus | null;
   };
   readonly organs: readonly InstanceStatus[];
+}
+
+/** Limits that the kernel holds, and limits that azora watches because it does not, and why. */
+export interface LimitsStatus {
+  readonly held: readonly ('cpu' | 'memory')[];
+  readonly watched: readonly ('cpu' | 'memory')[];
+  readonly reason: string | null;
 }
 
 export interface InstanceStatus {

@@ -57,6 +57,8 @@ export function systemdUnit({ config, azora, folder, user, path, notifies }: Uni
     'RestartSec=2s',
     `RestartPreventExitStatus=${FINAL.join(' ')}`,
     `SuccessExitStatus=${EXIT.interrupted} ${EXIT.terminated}`,
+    '# Below its own cgroup azora makes one for each organ that has `resources`, for the kernel to hold it to them.',
+    'Delegate=cpu memory',
     '# An organ that the kernel kills for its memory is one organ’s failure.',
     'OOMPolicy=continue',
     '',

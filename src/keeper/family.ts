@@ -26,6 +26,8 @@ export interface Root extends Identity {
   readonly isHistory?: boolean;
   /** The leader is gone. */
   readonly ended: boolean;
+  /** Where it was born, with all that it forks. */
+  readonly cgroup?: { readonly pids: () => readonly number[]; readonly kill: () => boolean } | null;
   /** Who was seen to belong: pid → start time. Kept by `Family`. */
   known: ReadonlyMap<number, string>;
 }
@@ -159,12 +161,14 @@ export function select(root: Root, table: ProcessTable, spared: number | null): 
   // A number that another process has now says nothing as a group or session: the old ones are empty, or it were not free.
   const numberIsOurs = !leader || leader.startTime === root.startTime;
   const seeds: number[] = [];
+  const inCgroup = new Set(root.cgroup?.pids());
   for (const row of rows.values()) {
     if (row.dead || row.pid <= 1 || excluded.has(row.pid) || !isYounger(row, root)) continue;
     const belongs =
       (row.pid === root.pid && row.startTime === root.startTime) ||
       (numberIsOurs && (row.group === root.pid || row.session === root.pid)) ||
       root.known.get(row.pid) === row.startTime ||
+      inCgroup.has(row.pid) ||
       (HAS_PROC && (table.evidenceOf(row.pid).mark === root.mark || table.evidenceOf(row.pid).cookie === root.cookie));
     if (belongs) seeds.push(row.pid);
   }

@@ -1,29 +1,39 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Cgroups, holdTo, type LifeCgroup } from './cgroups.ts';
 import { type Command, explainErrno, findCommand, type SpawnFailure, spawnFailure } from './command.ts';
 import { markFor } from './family.ts';
 import { ensureFifoFolder } from './fifo-folder.ts';
 import { startTimeOf } from './identity.ts';
 import type { InstanceOutput } from './output.ts';
-import type { Identity, SpawnRequest } from './protocol.ts';
+import type { HeldLimits, Identity, SpawnRequest } from './protocol.ts';
 import { type OnReady, type ReadyPipe, watchDescriptor, watchLines, watchMessages } from './readiness.ts';
-import type { Spawner, SpawnOutcome } from './spawner.ts';
+import type { Spawner, SpawnOutcome, SpawnPlan } from './spawner.ts';
 
 /** Turns spawn requests into processes, in the order of their coming and in slices, so that the event loop keeps its turn. */
 
 export interface LaunchPorts {
   readonly fifos: string;
+  readonly cgroups: Cgroups;
   readonly spawner: Spawner;
   readonly outputOf: (request: SpawnRequest) => InstanceOutput;
   /** The spawn is about to be tried; a failure follows through the returned value of `launch` alone. */
   readonly onSpawning: (request: SpawnRequest) => void;
   readonly onReady: (request: SpawnRequest, detail: string | null) => void;
   /** Called in the very turn of the spawn, before the child's end can be heard of. */
-  readonly onSpawned: (request: SpawnRequest, identity: Identity, at: number) => void;
+  readonly onSpawned: (request: SpawnRequest, identity: Identity, at: number, limited: Limited | null) => void;
   readonly onFailed: (request: SpawnRequest) => void;
 }
 
-export type Launched = ({ readonly ok: true; readonly at: number } & Identity) | SpawnFailure;
+export type Launched =
+  | ({ readonly ok: true; readonly at: number; readonly limits?: HeldLimits } & Identity)
+  | SpawnFailure;
+
+/** What holds a life to its limits; `cgroup` null: nothing does. */
+export interface Limited {
+  readonly cgroup: LifeCgroup | null;
+  readonly limits: HeldLimits;
+}
 
 interface Task {
   readonly request: SpawnRequest;
@@ -123,6 +133,8 @@ export class Launcher {
     let pipe: ReadyPipe | null = null;
     let child: ReturnType<InstanceOutput['openChildSide']> | null = null;
     let outcome: SpawnOutcome;
+    const within = request.limits ? this.#ports.cgroups.create(request, request.limits) : null;
+    const cgroup = within?.cgroup ?? null;
     try {
       output.open(request.logs);
       output.drain(); // what a life before left behind is still that life's
@@ -136,7 +148,7 @@ export class Launcher {
       output.tap = readiness?.kind === 'log' ? watchLines(readiness.pattern, onReady) : null;
       child = output.openChildSide(request.logs);
       this.#ports.onSpawning(request);
-      outcome = await spawner.spawn({
+      const plan: SpawnPlan = {
         file: found.file,
         argv: found.argv,
         cwd: request.cwd,
@@ -146,10 +158,12 @@ export class Launcher {
         extra: pipe && readiness?.kind === 'fd' ? { target: readiness.fd, source: pipe.childSide } : null,
         onMessage: readiness?.kind === 'ipc' ? watchMessages(readiness.message, onReady) : null,
         mark: markFor(request.cookie),
-      });
+      };
+      outcome = await (cgroup ? cgroup.born(() => spawner.spawn(plan)) : spawner.spawn(plan));
     } catch (error) {
       pipe?.cancel();
       output.tap = null;
+      cgroup?.remove();
       return setupFailure(error);
     } finally {
       child?.close();
@@ -158,14 +172,16 @@ export class Launcher {
     if (outcome.pid === null) {
       pipe?.cancel();
       output.tap = null;
+      cgroup?.remove();
       this.#ports.onFailed(request);
       return explainErrno(outcome.code, found.file, sizeOf(request));
     }
     const at = Date.now();
     const identity = { pid: outcome.pid, startTime: startTimeOf(outcome.pid) ?? '' };
-    this.#ports.onSpawned(request, identity, at);
+    const limits = within && holdTo(within, request.limits!);
+    this.#ports.onSpawned(request, identity, at, limits && { cgroup, limits });
     output.startLife(at);
-    return { ok: true, at, ...identity };
+    return { ok: true, at, ...identity, ...(limits ? { limits } : {}) };
   }
 }
 

@@ -1,6 +1,7 @@
+import type { LifeCgroup } from './cgroups.ts';
 import { markFor, type Root } from './family.ts';
 import type { Birth, RememberedLife } from './journal.ts';
-import type { ExitRecord, Identity, LifeKey, Life as WireLife } from './protocol.ts';
+import type { ExitRecord, HeldLimits, Identity, LifeKey, Life as WireLife } from './protocol.ts';
 
 /** One process life of one instance, from its spawn until it is forgotten. */
 export class Life implements Root, LifeKey {
@@ -15,6 +16,10 @@ export class Life implements Root, LifeKey {
   readonly adopted: boolean;
   /** Signals that azora sent it. */
   readonly sent = new Set<string>();
+  /** What holds it to its limits. */
+  cgroup: LifeCgroup | null = null;
+  /** null: it has none. */
+  limits: HeldLimits | null = null;
   known: ReadonlyMap<number, string> = new Map();
   /** See `Root`. */
   isHistory = false;
@@ -70,6 +75,7 @@ export class Life implements Root, LifeKey {
       exit: this.exit,
       signalledReady: this.signalledReady,
       adopted: this.adopted,
+      ...(this.limits ? { limits: this.limits } : {}),
     };
   }
 }

@@ -4,6 +4,7 @@ import type { Libc } from '../adapters/libc.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import type { LogLimits } from '../core/config/model.ts';
 import { type Fate, fateOf, watchEnd } from './adoption.ts';
+import { Cgroups } from './cgroups.ts';
 import { type SpawnFailure, spawnFailure } from './command.ts';
 import { Compressor } from './compress.ts';
 import { fifoFolder, removeFifoFolder } from './fifo-folder.ts';
@@ -44,6 +45,7 @@ export class Lives {
   readonly #journal: Journal;
   readonly #compressor: Compressor;
   readonly #launcher: Launcher;
+  readonly #cgroups: Cgroups;
   readonly #oom = new OomWatch();
   readonly machineBootId = machineBootId();
   #seq = 0;
@@ -53,8 +55,10 @@ export class Lives {
     this.#fifos = fifoFolder(options.folder.run);
     this.#journal = new Journal(options.folder.journal, options.report);
     this.#compressor = new Compressor(options.report);
+    this.#cgroups = new Cgroups(options.folder.run, options.report);
     this.#launcher = new Launcher({
       fifos: this.#fifos,
+      cgroups: this.#cgroups,
       spawner: options.spawner,
       outputOf: (request) => this.#outputOf(request.instance, request),
       onSpawning: (request) => {
@@ -62,12 +66,14 @@ export class Lives {
         failpoint('keeper:spawn-journalled');
       },
       onFailed: (request) => this.#journal.append({ type: 'spawn-failed', ...keyOf(request) }),
-      onSpawned: (request, identity, at) => {
+      onSpawned: (request, identity, at, limited) => {
         failpoint('keeper:spawned');
         this.#journal.append({ type: 'spawned', ...keyOf(request), ...identity, at, adopted: false });
         failpoint('keeper:birth-journalled');
         const facts = { startedAt: at, adopted: false, signalledReady: false, exit: null, ownChild: true };
         const life = new Life(keyOf(request), birthOf(request), identity, facts);
+        life.cgroup = limited?.cgroup ?? null;
+        life.limits = limited?.limits ?? null;
         this.#lives.set(lifeId(life), life);
         this.#running.set(life.instance, life);
         this.#children.set(life.pid, life);
@@ -95,7 +101,10 @@ export class Lives {
   spawn(request: SpawnRequest): Promise<SpawnResult> {
     const id = lifeId(request);
     const known = this.#lives.get(id);
-    if (known) return Promise.resolve({ ok: true, pid: known.pid, startTime: known.startTime, at: known.startedAt });
+    if (known) {
+      const { pid, startTime, startedAt: at, limits } = known;
+      return Promise.resolve({ ok: true, pid, startTime, at, ...(limits ? { limits } : {}) });
+    }
     const underWay = this.#spawning.get(id);
     if (underWay) return underWay;
     const rival = this.#running.get(request.instance);
@@ -132,6 +141,8 @@ export class Lives {
       // Of another boot of the machine nothing can be left, and its numbers are other processes' now.
       if (sameBoot) kept.push({ ...old, identity: fate.identity, adopted });
       else life.isHistory = true;
+      life.cgroup = sameBoot ? this.#cgroups.find(life) : null;
+      life.limits = life.cgroup && { held: life.cgroup.held(), reason: null };
       if (old.exit) continue;
       if (fate.kind === 'gone') ended.push(life);
       else this.#takeOver(life);
@@ -152,7 +163,10 @@ export class Lives {
       const remembered = [...this.all()].map((life) => life.toMemory());
       this.#journal.begin({ machineBootId: this.machineBootId, seq: this.#seq, lives: remembered });
     }
-    for (const life of lives) void this.#closeOutput(life, treeIsEmpty);
+    for (const life of lives) {
+      void this.#closeOutput(life, treeIsEmpty);
+      life.cgroup?.remove(); // with processes in it, it stays until the end
+    }
   }
 
   /** For the end of this process, which closes what is open; the FIFOs go with their folder. */
@@ -163,7 +177,10 @@ export class Lives {
       output.settle();
     }
     this.#journal.close(removeAll);
-    if (this.#running.size === 0) removeFifoFolder(this.#options.folder.run);
+    if (this.#running.size === 0) {
+      removeFifoFolder(this.#options.folder.run);
+      this.#cgroups.close();
+    }
     this.#oom.stop();
   }
 
@@ -203,6 +220,8 @@ export class Lives {
     }
     failpoint('keeper:drained');
     const ours = signal !== null && life.sent.has(signal);
+    const killed = signal === 'SIGKILL' && !ours;
+    const memoryLimit = killed ? (life.cgroup?.struckAt() ?? null) : null;
     const exit: ExitRecord = {
       ...life.key,
       seq: ++this.#seq,
@@ -211,7 +230,8 @@ export class Lives {
       signal,
       at: Date.now(),
       ours,
-      oomKilled: signal === 'SIGKILL' && !ours && this.#oom.struck(),
+      oomKilled: killed && (memoryLimit !== null || this.#oom.struck()),
+      ...(memoryLimit === null ? {} : { memoryLimit }),
     };
     life.exit = exit;
     if (this.#running.get(life.instance) === life) this.#running.delete(life.instance);

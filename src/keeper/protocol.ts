@@ -29,6 +29,23 @@ export interface SpawnRequest extends LifeKey {
   readonly logs: LogLimits;
   /** How the process itself may say that it is ready; the keeper tells `signalledReady`. */
   readonly readiness: ReadinessChannel | null;
+  /** What its whole tree may use; absent = as much as it likes. */
+  readonly limits?: Limits;
+}
+
+export interface Limits {
+  /** Processors: 0.5 is half of one's time. */
+  readonly cpu: number | null;
+  /** Bytes. */
+  readonly memory: number | null;
+}
+
+/** What became of a life's limits. */
+export interface HeldLimits {
+  /** Those that the kernel holds; the supervisor watches the others. */
+  readonly held: readonly (keyof Limits)[];
+  /** Why not all of them, and what would help. */
+  readonly reason: string | null;
 }
 
 export type ReadinessChannel =
@@ -43,7 +60,13 @@ export interface Identity {
 }
 
 export type SpawnResult =
-  | ({ readonly ok: true /** epoch ms */; readonly at: number } & Identity)
+  | ({
+      readonly ok: true;
+      /** epoch ms */
+      readonly at: number;
+      /** Only where limits were asked for. */
+      readonly limits?: HeldLimits;
+    } & Identity)
   | {
       readonly ok: false;
       /** `again` = the machine is short of processes or files for now (EAGAIN, EMFILE, ENOMEM); the rest will not get better. */
@@ -66,6 +89,8 @@ export interface ExitRecord extends LifeKey {
   readonly ours: boolean;
   /** The kernel's out-of-memory killer did it, as far as the machine lets us know. */
   readonly oomKilled: boolean;
+  /** …because it went beyond this limit of its own (bytes), not because the machine had no more. */
+  readonly memoryLimit?: number;
 }
 
 export interface Life extends LifeKey, Identity {
@@ -78,6 +103,8 @@ export interface Life extends LifeKey, Identity {
   readonly signalledReady: boolean;
   /** Adopted from a keeper that died: up to 64 KiB of output and the exit code may be lost. */
   readonly adopted: boolean;
+  /** Only where it has limits. */
+  readonly limits?: HeldLimits;
 }
 
 export interface ProcessInfo {

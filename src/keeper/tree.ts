@@ -50,6 +50,8 @@ export class Trees {
     for (;;) {
       const members = await this.#visible(root);
       if (members?.length === 0 && (await this.#isGone(root))) return [];
+      // In one step, also of those who cannot be seen just now.
+      if (members?.length !== 0) root.cgroup?.kill();
       if (members) this.killAll(members, root);
       if (performance.now() >= deadline) return this.list(root);
       await this.#newsWithin(Math.min(pause, deadline - performance.now()));

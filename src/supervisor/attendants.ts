@@ -11,6 +11,8 @@ export interface AttendantMeans {
   readonly state: () => SystemState;
   readonly dispatch: (input: SystemInput) => void;
   readonly usageOf: ResourceMeans['usageOf'];
+  readonly isHeld: ResourceMeans['isHeld'];
+  readonly treeOf: ResourceMeans['treeOf'];
   readonly scale: (organ: string, replicas: number) => Promise<unknown>;
   readonly warn: (message: string) => void;
 }
@@ -31,8 +33,12 @@ export class Attendants {
     this.#resources = new Resources({
       state: means.state,
       usageOf: means.usageOf,
+      isHeld: means.isHeld,
+      treeOf: means.treeOf,
       onExceeded: (instance, generation, message) =>
         means.dispatch({ type: 'instance', instance, input: { type: 'exceeded', generation, message } }),
+      onStrained: (instance, generation, reason) =>
+        means.dispatch({ type: 'instance', instance, input: { type: 'strained', generation, reason } }),
       onScale: (organ, replicas, why) => {
         means.warn(`${organ} is scaled to ${replicas}: ${why}`);
         means.scale(organ, replicas).catch((error: unknown) => {

@@ -17,6 +17,7 @@ import { type CheckPlace, runCheck } from './checks.ts';
 import { type Endpoints, isFree } from './endpoints.ts';
 import type { History } from './history.ts';
 import { environment, type Surroundings, spawnRequest } from './launch.ts';
+import type { LimitsKept } from './limits.ts';
 import type { Lives } from './lives.ts';
 import { runOrganHook } from './organ-hook.ts';
 import { askForDecision } from './security/escalation.ts';
@@ -33,6 +34,7 @@ export interface Means {
   readonly dispatch: (input: SystemInput) => void;
   readonly history: History;
   readonly lives: Lives;
+  readonly limits: LimitsKept;
   readonly watcher: Watcher;
   readonly endpoints: Endpoints;
   readonly tokens: Tokens;
@@ -159,6 +161,7 @@ export class Effects {
     failpoint('supervisor:spawned');
     if (!result) return;
     if (result.ok) {
+      this.#means.limits.learn({ instance: instance.name, generation }, result.limits, system.config.organs);
       this.#tell(instance.name, { type: 'spawned', generation, pid: result.pid });
     } else {
       const again = result.reason === 'again';

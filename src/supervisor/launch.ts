@@ -4,6 +4,7 @@ import type { OrganConfig, SystemConfig } from '../core/config/model.ts';
 import { type Endpoint, fillReferences } from '../core/config/references.ts';
 import { type Instance, instanceNames } from '../core/machine/state.ts';
 import type { ReadinessChannel, SpawnRequest } from '../keeper/protocol.ts';
+import { limitsOf } from './limits.ts';
 
 /** What an instance is started with. */
 
@@ -84,6 +85,7 @@ export function spawnRequest(
     cookie,
     logs: organ.logs,
     readiness: readinessChannel(organ),
+    ...(limitsOf(organ).length > 0 ? { limits: organ.resources } : {}),
   };
 }
 

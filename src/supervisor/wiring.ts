@@ -21,7 +21,15 @@ import { type Instance, lifeOf, type SystemState } from '../core/machine/state.t
 import { renderMetrics } from '../core/metrics.ts';
 import { type Surroundings as StatusSurroundings, statusDocument, systemStatus } from '../core/status-view.ts';
 import { timestamp } from '../core/time.ts';
-import { type ExitRecord, type KeeperInfo, type KeeperNotices, type Life, RETIRED } from '../keeper/protocol.ts';
+import {
+  type ExitRecord,
+  type KeeperInfo,
+  type KeeperNotices,
+  type Life,
+  type LifeKey,
+  type ProcessInfo,
+  RETIRED,
+} from '../keeper/protocol.ts';
 import { Attendants } from './attendants.ts';
 import {
   type BootDocument,
@@ -38,6 +46,7 @@ import { History } from './history.ts';
 import { Hooks } from './hooks.ts';
 import { KeeperBond } from './keeper-bond.ts';
 import type { Surroundings } from './launch.ts';
+import { LimitsKept } from './limits.ts';
 import { Lives } from './lives.ts';
 import { type Operations, operations } from './operations.ts';
 import { hookPlace, runOrganHook } from './organ-hook.ts';
@@ -80,6 +89,7 @@ export class Wiring {
   readonly #endpoints: Endpoints;
   readonly #watcher = new Watcher({ now: () => now().mono, setTimer: cancellableTimer });
   readonly #lives: Lives;
+  readonly #limits = new LimitsKept((message) => this.#warn(message));
   readonly #registry: RegistryHost;
   readonly #effects: Effects;
   readonly #self: SelfHealth;
@@ -166,6 +176,7 @@ export class Wiring {
       dispatch: (input) => this.#supervisor!.dispatch(input),
       history: this.#history,
       lives: this.#lives,
+      limits: this.#limits,
       watcher: this.#watcher,
       endpoints: this.#endpoints,
       tokens: this.#tokens,
@@ -190,13 +201,15 @@ export class Wiring {
       state: () => this.#supervisor!.state,
       dispatch: (input) => this.#supervisor?.dispatch(input),
       usageOf: (instance, pid) => this.#usageOf(instance, pid),
+      isHeld: (instance, limit) => this.#limits.isHeld(instance, limit),
+      treeOf: async (life) => (await this.#treeOf(life)).map(({ pid }) => pid),
       scale: (organ, replicas) => this.#does.scale({ organs: { [organ]: replicas } }),
       warn: (message) => this.#warn(message),
     });
     this.#security = new SecurityMonitor({
       folder,
       state: () => this.#supervisor!.state,
-      treeOf: async (life) => (this.#keeper.isOpen ? this.#keeper.channel.request('tree', life) : []),
+      treeOf: (life) => this.#treeOf(life),
       portsOf: (instance) => this.#endpoints.portsOf(instance),
       runChecks: (config) => this.#effects.runChecks(this.#supervisor!.state, config.security.checks),
       onFindings: (findings) => this.#supervisor?.dispatch({ type: 'findings', findings }),
@@ -304,6 +317,7 @@ export class Wiring {
     this.#redaction.use(config, this.#folder.secrets);
     this.#tokens.secret = document.secret;
     this.#history.restore(this.#store.events().filter((event) => event.bootId === boot.bootId));
+    this.#limits.recall(this.#history.after(0).map(({ message }) => message));
     this.#endpoints.restore(config, document.ports);
     await this.#prepare(config, document);
     const blank = { ...idle(config, boot), boot };
@@ -336,6 +350,7 @@ export class Wiring {
     const supervisor = this.#supervisor!;
     const lives = await this.#keeper.lives();
     for (const { exit } of lives) if (exit) this.#recordExit(exit);
+    for (const life of lives) if (!life.exit) this.#limits.learn(life, life.limits, supervisor.state.config.organs);
     const held = [...this.#store.desired()].flatMap(([organ, desired]) => (desired === 'down' ? [organ] : []));
     const facts = { lives: latestLives(lives), heldDown: new Set(held), lost };
     const remembered = supervisor.state.instances;
@@ -580,11 +595,21 @@ export class Wiring {
       pid: process.pid,
       keeperPid: this.#keeper.info?.pid ?? null,
       registryUrl: this.#registry.url,
+      limits: this.#supervisor ? this.#limits.status(this.#supervisor.state) : null,
       mask: this.#redaction.text,
       portsOf: (instance) => this.#endpoints.portsOf(instance),
       urlOf: (instance) => this.#endpoints.urlOf(instance),
       usageOf: (instance, pid) => this.#usageOf(instance, pid),
     };
+  }
+
+  /** Nobody while the keeper is being replaced. */
+  async #treeOf(life: LifeKey): Promise<readonly ProcessInfo[]> {
+    if (!this.#keeper.isOpen) return [];
+    return this.#keeper.channel.request('tree', life).catch((error: unknown) => {
+      ignoreLostKeeper(error);
+      return [];
+    });
   }
 
   #usageOf(instance: string, pid: number): ReturnType<Usage['of']> {
@@ -644,7 +669,13 @@ export class Wiring {
         code: exit.code,
         signal: exit.signal,
         at: timestamp(exit.at),
-        cause: exit.ours ? 'asked by azora' : exit.oomKilled ? 'out of memory' : 'its own',
+        cause: exit.ours
+          ? 'asked by azora'
+          : exit.memoryLimit === undefined
+            ? exit.oomKilled
+              ? 'out of memory'
+              : 'its own'
+            : 'its memory limit',
       },
     ]);
   }

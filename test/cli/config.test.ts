@@ -28,7 +28,7 @@ async function azora(file: string | null, ...argv: string[]) {
 }
 
 const FILE =
-  'name: shop\norgans: { web: { command: "node s.js --token ${API_TOKEN}", resources: { cpu: 1 } }, dev: { command: x, profiles: [dev] } }\n';
+  'name: shop\norgans: { web: { command: "node s.js --token ${API_TOKEN}", depends_on: { job: { condition: completed } } }, job: { command: x }, dev: { command: x, profiles: [dev] } }\n';
 
 describe('azora config', () => {
   it('prints the resolved file as YAML, warnings apart, without secrets and the caller', async () => {
@@ -40,7 +40,9 @@ describe('azora config', () => {
       organs: { web: { command: 'node s.js --token ***', env: {} } },
     });
     expect(stdout).not.toMatch(/hunter22|\/home\/me/);
-    expect(stderr).toBe('warning: azora.yaml: accepted, not acted on yet: organs.*.resources.cpu\n');
+    expect(stderr).toBe(
+      'warning: azora.yaml: organ web waits for job to complete, and job is restarted whenever it exits (restart: always)\n',
+    );
   });
 
   it('--json prints the same as one JSON document', async () => {
@@ -52,13 +54,13 @@ describe('azora config', () => {
 
   it('--profile activates others, as often as it is given', async () => {
     const { stdout } = await azora(FILE, 'config', '--json', '--profile', 'a', '--profile', 'dev');
-    expect(Object.keys(JSON.parse(stdout).organs)).toEqual(['web', 'dev']);
+    expect(Object.keys(JSON.parse(stdout).organs)).toEqual(['web', 'job', 'dev']);
   });
 
   it('--check says in one line that the file is valid', async () => {
     const { code, stdout } = await azora(FILE, 'config', '--check');
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^\/.*azora.yaml is valid: 1 organ \(1 more in inactive profiles\)\n$/);
+    expect(stdout).toMatch(/^\/.*azora.yaml is valid: 2 organs \(1 more in inactive profiles\)\n$/);
   });
 
   it('ends with 2 and every problem on stderr when it is not', async () => {

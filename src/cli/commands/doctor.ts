@@ -1,3 +1,4 @@
+import { surveyHere } from '../../adapters/cgroup.ts';
 import { findFile } from '../../adapters/config/find-file.ts';
 import { loadConfig } from '../../adapters/config/load.ts';
 import { isClosed, type StateFolder, stateFolder } from '../../adapters/state-folder.ts';
@@ -9,6 +10,7 @@ import { defineCommand } from '../command.ts';
 import { connectSupervisor } from '../connect.ts';
 import { findSupervisor } from '../daemons.ts';
 import { type Finding, joined, type Looked } from '../doctor/finding.ts';
+import { lookAtCgroups, lookAtLimits } from '../doctor/limits.ts';
 import { lookAtMachine, thisMachine } from '../doctor/machine.ts';
 import { lookAtProcesses } from '../doctor/processes.ts';
 import { lookAtProject } from '../doctor/project.ts';
@@ -73,15 +75,15 @@ async function look(context: CommandContext): Promise<Looked> {
   const organs = Object.values(config?.organs ?? {});
   const machine = lookAtMachine(thisMachine(), folder?.root ?? context.cwd, {
     instances: organs.reduce((sum, { replicas }) => sum + replicas, 0),
-    limited: organs.some(({ resources }) => resources.cpu !== null || resources.memory !== null),
   });
   const takeOver = async (): Promise<void> => (await findSupervisor(folder!, context.version))?.close();
   return joined([
     machine,
+    lookAtLimits(surveyHere(), config?.organs ?? {}),
     looked,
     // Before the processes: what is put right there starts daemons, which make sockets of their own.
     ...(folder ? [await lookAtState(folder)] : []),
-    ...(folder && !isClosed(folder) ? [await lookAtProcesses(folder, takeOver)] : []),
+    ...(folder && !isClosed(folder) ? [await lookAtProcesses(folder, takeOver), lookAtCgroups(folder)] : []),
     ...(config ? [await lookAtProject(config, status)] : []),
   ]);
 }

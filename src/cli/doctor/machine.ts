@@ -38,12 +38,8 @@ const LEAST_FREE_FILES = 1000;
 /** A pipe of full size has 16 pages; a user beyond the limit gets pipes of one page. */
 const PAGES_PER_PIPE = 16;
 
-/** @param instances how many the file declares; `limited`: it names cpu or memory limits */
-export function lookAtMachine(
-  machine: Machine,
-  folder: string,
-  { instances, limited }: { readonly instances: number; readonly limited: boolean },
-): Looked {
+/** @param instances how many the file declares */
+export function lookAtMachine(machine: Machine, folder: string, { instances }: { readonly instances: number }): Looked {
   const findings: Finding[] = [];
   const fine: string[] = [];
   const say = (finding: Omit<Finding, 'repair'>): void => void findings.push({ ...finding, repair: null });
@@ -111,17 +107,6 @@ export function lookAtMachine(
       fix: 'Make room there, or lower `logs.max_size` and `logs.max_files`.',
     });
   } else if (free) fine.push(`${bytes(free.bytes)} free`);
-
-  if (machine.read('/sys/fs/cgroup/cgroup.controllers') !== null) fine.push('cgroup v2');
-  else if (limited) {
-    say({
-      id: 'no-cgroup',
-      level: 'note',
-      what: 'this machine has no cgroup v2',
-      why: 'the file limits cpu or memory: the kernel cannot hold organs to that, azora only watches them',
-      fix: 'On Linux: boot with the unified hierarchy (systemd.unified_cgroup_hierarchy=1).',
-    });
-  }
   return { findings, fine };
 }
 

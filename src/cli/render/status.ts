@@ -20,7 +20,7 @@ export interface StatusStyle {
 
 /** The whole answer: a line about the system, then the table. */
 export function renderStatus(document: StatusDocument, how: StatusStyle, by: 'category' | null = null): string {
-  const lines = [headline(document, how), ''];
+  const lines = [headline(document, how), ...limits(document), ''];
   if (document.organs.length === 0) lines.push('No organs.');
   else if (by === 'category') lines.push(...categories(document.organs, how));
   else lines.push(...organTable(document.organs, how));
@@ -41,6 +41,17 @@ function headline({ system, organs }: StatusDocument, { style, columns }: Status
   const said = parts.filter((part) => part !== null);
   while (said.length > 3 && stripVTControlCharacters(said.join(' · ')).length > columns) said.pop();
   return said.join(' · ');
+}
+
+/** What becomes of `resources`. */
+function limits({ system }: StatusDocument): string[] {
+  if (!system.limits) return [];
+  const { held, watched, reason } = system.limits;
+  const parts = [
+    held.length === 0 ? null : `${held.join(' and ')} held by the kernel`,
+    watched.length === 0 ? null : `${watched.join(' and ')} watched${reason === null ? '' : `: ${reason}`}`,
+  ];
+  return [`limits: ${parts.filter((part) => part !== null).join('; ')}`];
 }
 
 /** `6 organs: 5 Healthy, 1 Critical`, by instance. */

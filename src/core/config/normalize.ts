@@ -15,7 +15,6 @@ import { mergeOrgan } from './merge.ts';
 import type { CheckConfig, OrganConfig, SystemConfig } from './model.ts';
 import { DEFAULT_LOGS, normalizeLogs, normalizeOrgan, type OrganSurroundings } from './normalize-organ.ts';
 import { normalizeCheck } from './normalize-probes.ts';
-import { notYetWarning } from './not-yet.ts';
 import type { Finding, Path, Report } from './problem.ts';
 import type { WrittenCheck, WrittenFile, WrittenOrgan } from './schema.ts';
 
@@ -84,12 +83,6 @@ export function normalize(file: WrittenFile, around: Surroundings): Normalized {
   const checks = (list: readonly WrittenCheck[] | undefined, path: Path) =>
     resolveChecks(list ?? [], path, organs, names, report, warn);
 
-  const notYet = notYetWarning(
-    file,
-    Object.keys(organs).map((name) => written[name]!),
-    around.fileName,
-  );
-  if (notYet) warnings.push(notYet);
   const config = {
     name: file.name ?? slug(around.folderName),
     file: around.file,

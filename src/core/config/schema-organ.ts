@@ -144,11 +144,17 @@ const organKeys = {
     .optional()
     .describe('How it is stopped.'),
   resources: map({
-    cpu: cpu().optional().describe('Share of the processors.'),
-    memory: size().optional().describe('Exceeding it restarts the organ.'),
+    cpu: cpu()
+      .optional()
+      .describe(
+        'Processor time of all its processes: `500m` and `0.5` are half of one processor. Beyond: slowed down, or Degraded where the kernel does not do that.',
+      ),
+    memory: size().optional().describe('Memory of all its processes. Beyond: restarted.'),
   })
     .optional()
-    .describe('Limits.'),
+    .describe(
+      'Limits, held by the kernel (cgroup v2) where it lets azora, watched elsewhere; `azora status` says which.',
+    ),
   user: z
     .union([plainText().min(1, 'name a user'), z.int().min(0).transform(String)], expected('a user'))
     .optional()

@@ -8,6 +8,10 @@ import type { Instance, Tag } from './state.ts';
 export function describeExit(exit: ExitSeen): string {
   if (exit.code !== null) return `exited with code ${exit.code}`;
   if (exit.signal === null) return 'ended while nobody could see how';
+  if (exit.memoryLimit !== undefined) {
+    const mib = Math.round(exit.memoryLimit / (1024 * 1024));
+    return `was killed by the kernel: it used more memory than its ${mib} MiB (resources.memory)`;
+  }
   if (exit.oomKilled) return `was killed by ${exit.signal}: the machine ran out of memory`;
   return `was killed by ${exit.signal}, ${exit.ours ? 'sent by azora' : 'not sent by azora'}`;
 }

@@ -29,6 +29,8 @@ export type InstanceInput =
     }
   /** It uses more than it may. */
   | { readonly type: 'exceeded'; readonly generation: number; readonly message: string }
+  /** It uses more processor than it may, and nothing but that can be said of it; null: not any more. */
+  | { readonly type: 'strained'; readonly generation: number; readonly reason: string | null }
   | { readonly type: 'elapsed'; readonly generation: number; readonly timer: InstanceTimer };
 
 export interface ExitSeen {
@@ -40,6 +42,8 @@ export interface ExitSeen {
   /** The signal was sent by azora. */
   readonly ours: boolean;
   readonly oomKilled: boolean;
+  /** The limit (bytes) for which it was, where it is its own. */
+  readonly memoryLimit?: number;
 }
 
 export type InstanceTimer = 'start-timeout' | 'assume-ready' | 'backoff' | 'spawn-again';

@@ -28,6 +28,7 @@ const AT_REST = {
   gone: ignore,
   elapsed: ignore,
   exceeded: ignore,
+  strained: ignore,
 };
 
 const TABLE: Table = {
@@ -97,6 +98,7 @@ const TABLE: Table = {
   ready: {
     ...AT_REST,
     exceeded: (instance, input, context) => endLife(instance, toBeHealed(input.message), context),
+    strained: (instance, input) => ignore({ ...instance, strain: input.reason }),
     probed: onProbedReady,
     unheard: (instance, { forMs }) => ignore({ ...instance, health: stale(instance.health, forMs) }),
     exited: (instance, input, context) => onExited(instance, input, context),

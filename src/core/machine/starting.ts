@@ -22,6 +22,7 @@ export function begin(instance: Instance, context: Context): Turn {
       ...set(instance, { tag: 'spawning', generation, since: context.at, stop: null }),
       generation,
       startBegan: context.at,
+      strain: null,
       reason: null,
       stopWanted: null,
       stopTimeoutMs: null,

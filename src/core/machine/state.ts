@@ -76,6 +76,8 @@ export interface Instance {
   readonly reason: string | null;
   /** What its own checks and its own life say of it. */
   readonly health: HealthRecord;
+  /** Why it is Degraded whatever its checks say, in this life: it uses more processor than it may. */
+  readonly strain?: string | null;
   /** What is shown of its health: its own, or worse while something that it needs is not well; see verdict.ts. */
   readonly verdict: Verdict;
   /** The generation of the latest life; 0 before the first. */

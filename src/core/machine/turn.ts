@@ -88,6 +88,7 @@ export function exitedEvent(
     ours: exit.ours,
     asked: asked ? (instance.reason ?? 'azora ends it') : null,
     oomKilled: exit.oomKilled,
+    ...(exit.memoryLimit === undefined ? {} : { memoryLimit: exit.memoryLimit }),
     uptimeMs,
   });
 }

@@ -14,6 +14,7 @@ import type { Instance, SystemState } from './state.ts';
 export function verdictOf(system: SystemState, instance: Instance): Verdict {
   const own: Verdict = { level: instance.health.level, reason: instance.health.reason };
   if (instance.state.tag !== 'ready' || own.level !== 'Healthy') return own;
+  if (instance.strain) return { level: 'Degraded', reason: instance.strain };
   for (const dependency of system.config.organs[instance.organ]!.dependsOn) {
     const sick = instancesOf(system, dependency.organ).find((needed) => isUnwell(system, dependency, needed));
     if (sick) return { level: 'Degraded', reason: `depends on ${describe(sick)}` };

@@ -395,11 +395,6 @@ describe('profiles', () => {
 });
 
 describe('warnings', () => {
-  it('name every key that nothing acts on yet, in one line', async () => {
-    const file = organs('a: { command: x, user: nobody }', 'b: { command: x, user: nobody, resources: { cpu: 1 } }');
-    expect(await warnings(file)).toEqual(['azora.yaml: accepted, not acted on yet: organs.*.resources.cpu']);
-  });
-
   it('tell of waiting for the end of what never ends', async () => {
     const file = organs('a: { command: x }', 'b: { command: x, depends_on: { a: { condition: completed } } }');
     expect(await warnings(file)).toEqual([
