@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
 import {
+  adminOnly,
   type Client,
   type EventBus,
   type Health,
@@ -186,7 +187,7 @@ function passkeyRoutes(app: Hono, parts: Parts): void {
 
 function reviewRoutes(app: Hono, { client, transfers, settlement }: Parts): void {
   const Decision = z.strictObject({ decision: z.enum(['release', 'reject']), reason: z.string().min(1).max(500) });
-  app.get('/reviews', (c) => {
+  app.get('/reviews', adminOnly, (c) => {
     const { size, oldestMs } = transfers.reviewQueue();
     return c.json({ size, oldestMs, transfers: transfers.withStatus('review').map(present) });
   });

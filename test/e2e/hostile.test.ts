@@ -1,7 +1,9 @@
 import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { Caller } from './rig/caller.ts';
 import { rig } from './rig.ts';
 
@@ -10,32 +12,51 @@ const root = resolve(import.meta.dirname, '../..');
 const here = { AZORA_FILE: join(root, 'azora.yaml'), AZORA_STATE_DIR: '.azora' };
 
 const id = randomUUID();
-/** Every public route that takes a body; what is between the names does not exist. */
-const WRITING = [
-  ...['signup', 'login', 'verify', 'password'].map((name) => ['POST', `/auth/${name}`]),
-  ['PUT', '/auth/identities/nobody/roles'],
-  ['PUT', '/auth/secrets/x'],
-  ...['transactions', 'mine', 'chain'].map((name) => ['POST', `/covenant/${name}`]),
-  ['POST', '/mint/wallets'],
-  ['POST', `/mint/wallets/${id}/transfers`],
-  ['POST', `/mint/wallets/${id}/passkeys`],
-  ['POST', `/mint/transfers/${id}/approvals`],
-  ['POST', `/mint/transfers/${id}/passkey`],
-  ['POST', `/mint/reviews/${id}`],
-  ...['learners', 'enrolments', 'agents'].map((name) => ['POST', `/sapiens/${name}`]),
-  ['POST', `/sapiens/enrolments/${id}/assessments`],
-  ['PATCH', `/sapiens/agents/${id}`],
-  ...['guidance', 'decisions'].map((name) => ['POST', `/elara/${name}`]),
-  ['PUT', '/system/plan'],
-  ['POST', '/llm/v1/chat/completions'],
-  ['POST', '/llm/search'],
-  ['POST', '/agent/tasks'],
-  ['POST', '/compliance/checks'],
-  ['PUT', '/compliance/policies/x'],
-  ['PUT', '/compliance/sanctions/x'],
-  ['PATCH', '/users/me'],
-  ['POST', '/monitoring/rules'],
-] as [string, string][];
+
+interface Route {
+  readonly method: string;
+  /** Behind the gateway, with a value for each parameter. */
+  readonly path: string;
+  readonly takesBody: boolean;
+}
+
+/** Every route of every organ that has a `route` in azora.yaml, as the organs' sources declare them. */
+function publicRoutes(): Route[] {
+  const { organs } = parse(readFileSync(join(root, 'azora.yaml'), 'utf8')) as {
+    organs: Record<string, { route?: { prefix: string } }>;
+  };
+  return Object.entries(organs).flatMap(([organ, { route }]) => {
+    if (!route) return [];
+    const folder = join(root, 'organs', organ);
+    const sources = readdirSync(folder)
+      .filter((file) => file.endsWith('.ts') && !/\.(test|fixture)\.ts$/.test(file))
+      .map((file) => readFileSync(join(folder, file), 'utf8'));
+    return sources.flatMap((source) => {
+      const declared = source.split(/(?=(?:^\s+|\bapp)\.(?:get|post|put|patch|delete)\(\s*'\/)/m);
+      return declared.flatMap((text): Route[] => {
+        const [, method, path] = /^(?:\s+|app)\.(\w+)\(\s*'(\/[^']*)'/.exec(text) ?? [];
+        if (!method || !path) return [];
+        const named = path.replace(/:\w+/g, id);
+        return [
+          { method: method.toUpperCase(), path: `${route.prefix}${named}`, takesBody: text.includes('readBody(') },
+        ];
+      });
+    });
+  });
+}
+
+/** What a route that takes values in its path or query may get. */
+const VALUES = [
+  '-1',
+  '0',
+  '1e308',
+  'NaN',
+  "x'; DROP TABLE audit; --",
+  '%F0%9F%92%A9',
+  '%ff',
+  '__proto__',
+  'x'.repeat(2000),
+];
 
 const BODIES: Record<string, string> = {
   'that is no JSON': '{"a":',
@@ -77,6 +98,33 @@ const BODIES: Record<string, string> = {
   'of 10 MB': JSON.stringify({ goal: 'x'.repeat(10 * 1024 * 1024) }),
 };
 
+/** What changes what all users share, or shows what others did. */
+const FOR_ADMINISTRATORS: [string, string][] = [
+  ['GET', '/auth/threats'],
+  ['GET', '/auth/identities'],
+  ['POST', '/auth/keys/rotate'],
+  ['PUT', '/system/plan'],
+  ['DELETE', '/system/plan'],
+  ['POST', '/sapiens/agents'],
+  ['POST', `/sapiens/learners/${id}/promote`],
+  ['POST', `/sapiens/enrolments/${id}/assessments`],
+  ['POST', '/covenant/chain'],
+  ['POST', '/mint/selftest/wallet'],
+  ['GET', '/mint/reviews'],
+  ['POST', '/monitoring/rules'],
+  ['GET', '/compliance/audit'],
+  ['PUT', '/compliance/sanctions/x'],
+  ['GET', '/users/'],
+];
+
+const decode = (value: string) => {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value; // not even that
+  }
+};
+
 function forgedToken(): string {
   const { privateKey } = generateKeyPairSync('ed25519');
   const part = (json: object) => Buffer.from(JSON.stringify(json)).toString('base64url');
@@ -113,33 +161,80 @@ describe('hostile input, through the gateway', () => {
     timeout: 180_000,
   }, async () => {
     await using system = await rig.system({ yaml: { organs: {} }, env: here });
+    const password = 'correct horse battery';
+    // a token that was good once, of this very aegis
+    await system.expect(0, ['up', '-d', 'aegis'], { env: { AEGIS_TOKEN_SECONDS: '1' } });
+    const aegis = new Caller((await system.instance('aegis')).url ?? '');
+    const { token: expired } = await aegis.post('/auth/signup', { username: 'early', password });
+    await system.expect(0, ['down']);
+
     await system.expect(0, ['up', '-d'], { timeoutMs: 120_000 });
     const gateway = (await system.instance('api-gateway')).url ?? '';
-    const user = new Caller(gateway);
-    const who = { username: 'naledi', password: 'correct horse battery' };
+    const [user, admin] = [new Caller(gateway), new Caller(gateway)];
+    const who = { username: 'naledi', password };
     user.token = (await user.post('/auth/signup', who)).token;
+    const adminCode = readFileSync(join(system.state.root, 'data/aegis/first-admin-code'), 'utf8').trim();
+    admin.token = (await admin.post('/auth/signup', { username: 'boss', password, adminCode })).token;
     const { id: learner } = await user.post('/sapiens/learners', { name: 'Naledi', level: 'R' });
 
     const wrong: string[] = [];
-    const send = async (what: string, method: string, path: string, token: string | null, body?: string) => {
+    const ask = async (method: string, path: string, token: string | null, body?: string) => {
       const headers = {
         'content-type': 'application/json',
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
       };
-      const response = await fetch(`${gateway}${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
+      const hasBody = body !== undefined && method !== 'GET';
+      const response = await fetch(`${gateway}${path}`, { method, headers, ...(hasBody ? { body } : {}) });
       const text = await response.text();
       const { error, message } = (text.startsWith('{') ? JSON.parse(text) : {}) as { error?: string; message?: string };
       const isRefused = response.status >= 400 && response.status < 500 && Boolean(error) && Boolean(message);
-      if (!isRefused) wrong.push(`${what}: ${method} ${path} → ${response.status} ${text.slice(0, 200)}`);
-      return response.status;
+      return { isRefused, isOk: response.ok, status: response.status, text };
+    };
+    const send = async (what: string, ...request: Parameters<typeof ask>) => {
+      const { isRefused, status, text } = await ask(...request);
+      if (!isRefused) wrong.push(`${what}: ${request[0]} ${request[1]} → ${status} ${text.slice(0, 200)}`);
+      return status;
+    };
+    /** Where the value may do no harm. */
+    const sendOrAnswer = async (what: string, ...request: Parameters<typeof ask>) => {
+      const { isRefused, isOk, status, text } = await ask(...request);
+      if (!isRefused && !isOk)
+        wrong.push(`${what}: ${request[0]} ${request[1].slice(0, 200)} → ${status} ${text.slice(0, 200)}`);
     };
 
-    for (const [method, path] of WRITING) {
-      for (const [what, body] of Object.entries(BODIES)) await send(`a body ${what}`, method, path, user.token, body);
+    const routes = publicRoutes();
+    expect(routes.length).toBeGreaterThan(80);
+    expect(routes.filter(({ takesBody }) => takesBody).length).toBeGreaterThan(30);
+    const prefixes = new Set(routes.map(({ path }) => path.split('/')[1]));
+    expect(prefixes.size).toBe(13);
+    const parameters = ['limit', 'from', 'to', 'points', 'topic', 'field', 'status', 'value'];
+    const queryOf = (value: string) => parameters.map((name) => `${name}=${value}`).join('&');
+    // who may do everything gets as far as the organ's own look at what is sent
+    const attack = ({ method, path, takesBody }: Route): Promise<unknown>[] => {
+      if (takesBody)
+        return Object.entries(BODIES).map(([what, body]) => send(`a body ${what}`, method, path, admin.token, body));
+      if (method !== 'GET')
+        return ['of the wrong type', 'that is deeply nested'].map((what) =>
+          sendOrAnswer(`a body ${what}`, method, path, admin.token, BODIES[what]),
+        );
+      return VALUES.map((value) => {
+        const named = path.replaceAll(id, encodeURIComponent(decode(value)));
+        return sendOrAnswer('a value', method, `${named}?${queryOf(value)}`, admin.token);
+      });
+    };
+    for (const route of routes) {
+      await Promise.all(attack(route));
+      const { method, path } = route;
       if (path.startsWith('/auth')) continue; // there aegis itself looks at tokens, where it needs one
-      for (const token of [null, forgedToken(), `${user.token}x`, 'x.y.z']) {
-        expect(await send('a token that is none', method, path, token, '{}')).toBe(401);
-      }
+      const tokens = [null, expired, forgedToken(), `${user.token}x`, 'x.y.z'];
+      const body = method === 'GET' ? undefined : '{}';
+      const statuses = await Promise.all(
+        tokens.map((token) => send('a token that is none', method, path, token, body)),
+      );
+      expect(statuses, path).toEqual(tokens.map(() => 401));
+    }
+    for (const [method, path] of FOR_ADMINISTRATORS) {
+      expect(await send('no role', method, path, user.token, '{}'), path).toBe(403);
     }
     expect(wrong).toEqual([]);
 
