@@ -48,7 +48,7 @@ export function statusDocument(system: SystemState, around: Surroundings): Statu
       file: config.file,
       configHash: config.configHash,
       registryUrl: around.registryUrl,
-      limits: around.limits ?? null,
+      ...(around.limits ? { limits: around.limits } : {}),
     },
     organs: [...system.instances.values()].map((instance) => instanceStatus(system, instance, around)),
   };

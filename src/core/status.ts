@@ -43,8 +43,8 @@ export interface StatusDocument {
     readonly file: string;
     readonly configHash: string | null;
     readonly registryUrl: string | null;
-    /** What becomes of `resources`; null where nothing that runs has any, absent where nothing runs. */
-    readonly limits?: LimitsStatus | null;
+    /** What becomes of `resources`; only where something that runs has any. */
+    readonly limits?: LimitsStatus;
   };
   readonly organs: readonly InstanceStatus[];
 }

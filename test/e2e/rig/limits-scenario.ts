@@ -13,9 +13,9 @@ import type { StatusDocument } from '../../../src/core/status.ts';
 
 /** What it saw; limits.test.ts says what of that is right. */
 export interface Seen {
-  readonly limits: StatusDocument['system']['limits'];
+  readonly limits: StatusDocument['system']['limits'] | null;
   /** After the keeper was killed; null: brief. */
-  readonly limitsAfterKeeper: StatusDocument['system']['limits'];
+  readonly limitsAfterKeeper: StatusDocument['system']['limits'] | null;
   /** The part of one processor that the organ with 250m had for a second. */
   readonly burnerShare: number;
   readonly hog: { readonly exits: readonly string[]; readonly restarts: readonly string[] };
@@ -98,7 +98,7 @@ function main(azora: string, isBrief: boolean): Seen {
         return now.keeperPid !== null && now.keeperPid !== system.keeperPid && now.limits?.held.length ? now : null;
       });
   const seen = {
-    limits: system.limits,
+    limits: system.limits ?? null,
     limitsAfterKeeper: after?.limits ?? null,
     burnerShare,
     hog: { exits: of('organ-exited'), restarts: [...of('organ-restarting'), ...of('organ-failed')] },
