@@ -76,6 +76,10 @@ export class LogFile {
   #kept = 0;
   #midLine = false;
   #rotated: number[] = [];
+  /** Bytes of the stream before this file; null: not known, as files were removed by hand while nobody looked. */
+  #before: number | null = null;
+  /** Records in the index of this file. */
+  #records = 0;
   /** Whole milliseconds of the latest record in this file; -1 = none yet. */
   #recordMs = -1;
   #checkedAt = 0;
@@ -156,17 +160,24 @@ export class LogFile {
     this.#index = openSync(this.#indexPath, 'a+', 0o600);
     const stat = statSync(this.#path);
     this.#inode = stat.ino;
+    const end = this.#before === null ? null : this.#before + this.#size;
     this.#size = this.#sizeWhenChecked = stat.size;
     this.#checkedAt = Date.now();
     const last = Buffer.alloc(1);
     this.#midLine = stat.size > 0 && readSync(this.#log, last, 0, 1, stat.size - 1) === 1 && last[0] !== NEWLINE;
-    this.#repairIndex();
     this.#rotated = this.#findRotated();
+    const told = this.#repairIndex();
+    // Another file in the place of the one that was written, or the first of all.
+    this.#before = told ?? (stat.size > 0 ? null : (end ?? (this.#rotated.length === 0 ? 0 : null)));
   }
 
-  /** Drops records that point beyond the file's end (it was truncated, or we were killed) and takes up its last time. */
-  #repairIndex(): void {
+  /**
+   * Drops records that point beyond the file's end (it was truncated, or we were killed) and takes up its last time. Answers how many
+   * bytes there were before this file, where that is said.
+   */
+  #repairIndex(): number | null {
     const bytes = readFileSync(this.#indexPath);
+    const before = bytes.length < RECORD_BYTES ? null : readRecord(bytes, 0).before;
     let end = bytes.length - (bytes.length % RECORD_BYTES);
     while (end > 0 && readRecord(bytes, end - RECORD_BYTES).offset > this.#size) end -= RECORD_BYTES;
     // An index that begins beyond zero, or has records for an empty file, belongs to a file that is gone.
@@ -174,6 +185,8 @@ export class LogFile {
     if (end !== bytes.length) ftruncateSync(this.#index, end);
     if (end > 0) this.#clock.atLeast(readRecord(bytes, end - RECORD_BYTES).time);
     this.#recordMs = -1;
+    this.#records = end / RECORD_BYTES;
+    return before;
   }
 
   /** Numbers of the rotated files, ascending. What is not compressed yet is offered for it. */
@@ -222,13 +235,15 @@ export class LogFile {
 
   #writeRecord(now: number, lifeStarts: boolean): void {
     const time = this.#clock.stamp(now);
-    writeRecord(this.#record, 0, { offset: this.#size, time, lifeStarts });
+    const before = this.#records === 0 ? this.#before : null;
+    writeRecord(this.#record, 0, { offset: this.#size, time, lifeStarts, before });
     const written = writeSync(this.#index, this.#record);
     if (written !== RECORD_BYTES) {
       // A torn record would shift all that follow.
       ftruncateSync(this.#index, statSync(this.#indexPath).size - written);
       throw Object.assign(new Error('no space for the time index'), { code: 'ENOSPC' });
     }
+    this.#records++;
     this.#recordMs = Math.trunc(time);
     this.#clock.writer = this;
   }
@@ -243,6 +258,8 @@ export class LogFile {
     this.#log = openSync(this.#path, 'a+', 0o600);
     this.#index = openSync(this.#indexPath, 'a+', 0o600);
     this.#inode = statSync(this.#path).ino;
+    if (this.#before !== null) this.#before += this.#size;
+    this.#records = 0;
     this.#size = this.#sizeWhenChecked = 0;
     this.#midLine = false;
     this.#recordMs = -1;

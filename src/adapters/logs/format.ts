@@ -13,6 +13,9 @@
  * out and err merge into the order in which they were read.
  *
  * Rotation cuts at the last newline, so a line is never split between two files.
+ *
+ * The first record of a file is always about its byte 0, so in the place of the offset it says (flag 2) how many bytes of the stream
+ * there were before this file: whoever comes upon a file later than the one after the last that was read knows how much is missing.
  */
 
 export type Stream = 'out' | 'err';
@@ -21,6 +24,7 @@ export const RECORD_BYTES = 16;
 
 /** Flags of a record. */
 export const LIFE_STARTS = 1;
+export const FILE_BEGINS = 2;
 
 export interface IndexRecord {
   /** Bytes into the file; below 2^48. */
@@ -29,20 +33,26 @@ export interface IndexRecord {
   readonly time: number;
   /** A new process of the instance starts here (what `logs --previous` cuts at). */
   readonly lifeStarts: boolean;
+  /** The first of its file: bytes of the stream before this file; below 2^48. null: another one, or nobody knows. */
+  readonly before: number | null;
 }
 
-/** Little endian: uint48 offset, uint16 flags, float64 time. */
+/** Little endian: uint48 offset (or the bytes before), uint16 flags, float64 time. */
 export function writeRecord(target: Buffer, at: number, record: IndexRecord): void {
-  target.writeUIntLE(record.offset, at, 6);
-  target.writeUInt16LE(record.lifeStarts ? LIFE_STARTS : 0, at + 6);
+  target.writeUIntLE(record.before ?? record.offset, at, 6);
+  target.writeUInt16LE((record.lifeStarts ? LIFE_STARTS : 0) | (record.before === null ? 0 : FILE_BEGINS), at + 6);
   target.writeDoubleLE(record.time, at + 8);
 }
 
 export function readRecord(source: Buffer, at: number): IndexRecord {
+  const number = source.readUIntLE(at, 6);
+  const flags = source.readUInt16LE(at + 6);
+  const begins = (flags & FILE_BEGINS) !== 0;
   return {
-    offset: source.readUIntLE(at, 6),
-    lifeStarts: (source.readUInt16LE(at + 6) & LIFE_STARTS) !== 0,
+    offset: begins ? 0 : number,
+    lifeStarts: (flags & LIFE_STARTS) !== 0,
     time: source.readDoubleLE(at + 8),
+    before: begins ? number : null,
   };
 }
 

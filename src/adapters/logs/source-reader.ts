@@ -38,6 +38,10 @@ export class SourceReader<T extends Timed> {
   #offset = 0;
   #rotatedAway = false;
   #finished = false;
+  /** What was read last ended here, in bytes of the whole stream; null: not known. */
+  #reached: number | null = null;
+  /** The present file's place in the stream has been compared with that. */
+  #placed = false;
 
   private constructor(chain: FileChain, splitter: Splitter<T>, rules: ReaderRules) {
     this.source = chain.source;
@@ -92,7 +96,9 @@ export class SourceReader<T extends Timed> {
     if (file === null) return;
     const bytes = file.size() === null ? await this.#readPacked(file) : this.#readPlain(file);
     if (bytes.length > 0) {
+      if (!this.#placed) this.#place(file);
       this.#offset += bytes.length;
+      if (this.#reached !== null) this.#reached += bytes.length;
       this.grewAt = performance.now();
       this.#splitter.push(bytes, this.queue);
       this.atEnd = false;
@@ -100,7 +106,10 @@ export class SourceReader<T extends Timed> {
       return;
     }
     if (file.number === null && this.#rules.until === 'for-ever' && !this.#rotatedAway) {
-      if (file.size()! < this.#offset) this.#open(file, 0); // Emptied by hand.
+      if (file.size()! < this.#offset) {
+        this.#open(file, 0); // Emptied by hand.
+        this.#reached = null;
+      }
       // What was written between the read above and the renaming is still to be read, before the next file.
       this.#rotatedAway = this.chain.isRotatedAway(file);
       this.atEnd = !this.#rotatedAway;
@@ -133,7 +142,22 @@ export class SourceReader<T extends Timed> {
     this.#file = file;
     this.#offset = offset;
     this.#rotatedAway = false;
+    this.#placed = false;
     this.#splitter.begin(file.index, offset);
+  }
+
+  /** Says how much was deleted between what was read last and this file, of which the first bytes have been read. */
+  #place(file: LogFile): void {
+    this.#placed = true;
+    const { before } = file.index;
+    const from = before === null ? null : before + this.#offset;
+    const missing = from === null || this.#reached === null ? 0 : from - this.#reached;
+    this.#reached = from;
+    if (missing <= 0) return;
+    const { instance, stream } = this.source;
+    this.#rules.onTrouble?.(
+      `${missing} bytes of ${instance} (std${stream}) were rotated away before they could be read: logs.max_size and logs.max_files keep no more`,
+    );
   }
 
   async #advance(): Promise<void> {

@@ -41,6 +41,12 @@ export class TimeIndex {
     return this.#count;
   }
 
+  /** How many bytes of the stream there were before this file; null: not known. */
+  get before(): number | null {
+    if (this.#count === 0) this.refresh();
+    return this.#count === 0 ? null : this.record(0).before;
+  }
+
   /** Takes in what was appended. Call it after the bytes were read: a record is on disk before its bytes are. */
   refresh(): void {
     if (this.#fd === null) return;

@@ -11,7 +11,7 @@ export interface LogStream {
 
 /** Writes the organs' lines to stdout as they come, all since `from` (ms), merged. `instances`: those that are known now. */
 export function streamLogs(
-  { stdout }: CommandContext,
+  { stdout, stderr }: CommandContext,
   folder: StateFolder,
   from: number,
   instances: readonly string[],
@@ -24,6 +24,7 @@ export function streamLogs(
     organs: () => null,
     from,
     signal: stop.signal,
+    onTrouble: (message) => void stderr.write(`${stderr.style.yellow('azora:')} ${message}\n`),
     async onLines(lines) {
       stdout.write(lines.map((line) => renderer.render(line)).join(''));
       await stdout.drained();

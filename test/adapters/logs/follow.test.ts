@@ -152,9 +152,11 @@ describe('following', () => {
     const out = writer();
     out.append('one\n', Date.now() - 100);
     const gate = Promise.withResolvers<void>();
+    const said: string[] = [];
     const following: Following = new Following({
       from: 'start',
       onLines: (lines) => following.take(lines, gate.promise),
+      onTrouble: (message) => said.push(message),
     });
     await following.until(1);
     for (const text of ['two', 'three', 'four']) {
@@ -165,6 +167,9 @@ describe('following', () => {
     out.drop(2);
     gate.resolve();
     expect(await following.until(3)).toEqual(['one', 'three', 'four']);
+    expect(said).toEqual([
+      expect.stringMatching(/^4 bytes of mint \(stdout\) were rotated away before they could be read/),
+    ]);
     await following.stop();
   });
 

@@ -103,3 +103,58 @@ it('a follower sees every line once, and --previous the life before, while files
   expect(previous).toEqual(Array.from({ length: 2000 }, (_, i) => `line ${2000 + i}`));
   await compressor.idle(); // before its folder is removed
 });
+
+it.each([1, 2, 5])(
+  'a follower that falls behind says how much it missed: with what it saw, that is all (max_files %i)',
+  async (maxFiles) => {
+    const open = (): LogFile => {
+      const limits = { maxSize: 200, maxFiles, compress: 'none', merge: false } as const;
+      const events = { onTrouble: fail, onRecovered: () => {}, onRotated: () => {} };
+      return new LogFile(join(folder, 'mint'), 'mint', 'out', limits, new LogClock(), events);
+    };
+    const stop = new AbortController();
+    let seen = 0;
+    let missed = 0;
+    let gate = Promise.resolve();
+    let arrived = (): void => {};
+    const done = followLogs({
+      folder,
+      organs: () => ['mint'],
+      from: 'start',
+      signal: stop.signal,
+      onTrouble: (message) => {
+        missed += Number(/^(\d+) bytes of mint \(stdout\)/.exec(message)?.[1]);
+      },
+      onLines: async (lines) => {
+        for (const { line } of lines) seen += line.length + 1;
+        arrived();
+        await gate;
+      },
+    });
+    let written = 0;
+    const write = (log: LogFile, lines: number): void => {
+      for (let i = 0; i < lines; i++) {
+        const line = `line ${written}\n`;
+        log.append(Buffer.from(line), Date.now());
+        written += line.length;
+      }
+    };
+    for (let round = 0; round < 6; round++) {
+      const behind = Promise.withResolvers<void>();
+      const first = new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+      gate = behind.promise;
+      const log = open(); // a new keeper goes on with the files of the one before
+      write(log, 5);
+      await first;
+      write(log, 300);
+      log.close();
+      behind.resolve();
+      await expect.poll(() => seen + missed, { timeout: 5000 }).toBe(written);
+    }
+    stop.abort();
+    await done;
+    expect(missed).toBeGreaterThan(0);
+  },
+);

@@ -36,6 +36,8 @@ export class LogWriter {
   #size = 0;
   #number = 0;
   #isOpen = false;
+  #before = 0;
+  #isFresh = true;
 
   constructor(logs: string, organ: string, instance: string, stream: Stream, clock = new Clock()) {
     this.folder = join(logs, organ);
@@ -68,6 +70,8 @@ export class LogWriter {
     renameSync(this.#path('log'), `${stem}.log`);
     renameSync(this.#path('idx'), `${stem}.idx`);
     this.#isOpen = false;
+    this.#before += this.#size;
+    this.#isFresh = true;
     this.#open();
     if (packing !== 'plain') this.pack(number, packing);
     return number;
@@ -103,7 +107,8 @@ export class LogWriter {
     this.#open();
     const time = this.#clock.stamp(now);
     const record = Buffer.alloc(RECORD_BYTES);
-    writeRecord(record, 0, { offset: this.#size, time, lifeStarts });
+    writeRecord(record, 0, { offset: this.#size, time, lifeStarts, before: this.#isFresh ? this.#before : null });
+    this.#isFresh = false;
     appendFileSync(this.#path('idx'), record);
     return time;
   }
