@@ -294,8 +294,15 @@ export class Wiring {
     this.#sayWhatChanged(config);
     this.#saveOrgans(config);
     failpoint('supervisor:created');
-    for (const note of this.#store.notes) this.#warn(note);
+    this.#sayHowTheRecordIs();
     return supervisor;
+  }
+
+  /** How the database was found: nobody was there to hear it then. */
+  #sayHowTheRecordIs(): void {
+    const { notes, isWritable } = this.#store;
+    for (const note of notes) this.#warn(note);
+    if (!isWritable && notes.length > 0) this.#self.trouble('database', notes.join('; '));
   }
 
   #adopt(state: SystemState): Supervisor {
@@ -341,6 +348,7 @@ export class Wiring {
         instances: Object.fromEntries([...instances].map(([name, instance]) => [name, shownOf(instance)])),
       },
     });
+    this.#sayHowTheRecordIs();
     failpoint('supervisor:recalled');
     await this.#reconcile('supervisor');
   }
