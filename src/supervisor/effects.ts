@@ -185,11 +185,18 @@ export class Effects {
     return end.ok ? null : end.message;
   }
 
-  /** A port that the file fixes and somebody else holds: starting would only fail less clearly. */
+  /**
+   * A port that somebody else holds: starting would only fail less clearly. One that azora chose was free then; it is looked at again
+   * when the organ has let go of it once.
+   */
   async #portTaken(system: SystemState, instance: Instance): Promise<string | null> {
     const organ = system.config.organs[instance.organ]!;
-    for (const { port } of organ.ports) {
-      if (port === 'auto' || (await isFree(port))) continue;
+    const given = this.#means.endpoints.portsOf(instance.name);
+    for (const { name, port: declared } of organ.ports) {
+      if (declared === 'auto' && instance.generation <= 1) continue;
+      const port = given[name];
+      if (port === undefined) continue;
+      if (await isFree(port)) continue;
       const { whoListens } = await import('../adapters/sockets-table.ts');
       const who = whoListens(port);
       return `port ${port} is in use${who ? ` by pid ${who.pid} (${who.command})` : ''}`;

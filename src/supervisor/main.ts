@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { type Lock, takeLock } from '../adapters/lock.ts';
 import { createStateFolder, stateFolder } from '../adapters/state-folder.ts';
@@ -34,7 +35,7 @@ export async function runSupervisor(argv: readonly string[]): Promise<void> {
   for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(kind, (error: unknown) => {
       console.error(`${new Date().toISOString()} ${kind}:`, error);
-      process.exit(1);
+      endNow(1);
     });
   }
   const wiring = new Wiring(folder, ownVersion());

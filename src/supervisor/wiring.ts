@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { now } from '../adapters/clock.ts';
 import type { CheckReport } from '../adapters/control/protocol.ts';
+import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { type Latch, readLatch, setLatch } from '../adapters/latch.ts';
 import { removeSecrets } from '../adapters/secrets-file.ts';
@@ -693,7 +694,7 @@ export class Wiring {
     if (this.#ending) return false;
     this.#self.trouble('keeper', 'the keeper is gone');
     if (this.#supervisor || (this.#control?.clients ?? 1) > 0) return true;
-    process.exit(0);
+    endNow(0);
   }
 
   /** The keeper was killed: its organs live on. A new one has adopted them, and this supervisor goes on with it. */
@@ -741,8 +742,8 @@ export class Wiring {
     failpoint('supervisor:keeper-ended');
     this.#halted.resolve();
     // The answers to `down` are written in this turn of the loop.
-    setImmediate(() => void this.#control?.close().then(() => process.exit(0)));
-    setTimeout(() => process.exit(0), 1000).unref();
+    setImmediate(() => void this.#control?.close().then(() => endNow(0)));
+    setTimeout(() => endNow(0), 1000).unref();
   }
 
   #latch(latch: Latch): void {
@@ -767,8 +768,8 @@ export class Wiring {
   #retire(): null {
     this.#ending = true;
     this.#store.close();
-    setImmediate(() => void this.#control?.close().then(() => process.exit(RETIRED)));
-    setTimeout(() => process.exit(RETIRED), 1000).unref();
+    setImmediate(() => void this.#control?.close().then(() => endNow(RETIRED)));
+    setTimeout(() => endNow(RETIRED), 1000).unref();
     return null;
   }
 }

@@ -7,12 +7,14 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { floodChunks } from './flood.mjs';
 
-const health = { status: 200, body: { status: 'pass' }, delayMs: 0 };
+const well = { status: 200, body: { status: 'pass' }, delayMs: 0, times: Number.POSITIVE_INFINITY };
+let health = { ...well };
 let asked = 0;
 
 const server = createServer((request, response) => {
   if (request.url === '/healthz') asked++;
   const { status, body, delayMs } = health;
+  if (--health.times <= 0) health = { ...well };
   setTimeout(() => {
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
@@ -30,7 +32,7 @@ const ORDERS = {
   say: (text, { to = 'stdout', raw = false }) => void write(to === 'stderr' ? 2 : 1, raw ? text : `${text}\n`),
   exit: (code) => process.exit(code),
   kill: (signal) => void process.kill(process.pid, signal),
-  /** From now on `/healthz` answers this: {status, body, delayMs}. */
+  /** From now on `/healthz` answers this: {status, body, delayMs}; with `times`, so often, and then as at first. */
   health: (given) => void Object.assign(health, given),
   /** How often `/healthz` was asked for. */
   asked: () => ({ asked }),

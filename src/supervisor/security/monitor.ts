@@ -6,7 +6,7 @@ import { lifeOf, type SystemState } from '../../core/machine/state.ts';
 import type { Finding } from '../../core/security.ts';
 import type { LifeKey, ProcessInfo } from '../../keeper/protocol.ts';
 import { changedFiles, Fingerprints, openFiles } from './files.ts';
-import { escapedProcesses, type Tree, undeclaredListeners } from './processes.ts';
+import { escapedProcesses, strangersOnPorts, type Tree, undeclaredListeners } from './processes.ts';
 import { SecretsInLogs } from './secrets-in-logs.ts';
 
 /** Looks at the system's security, round by round. */
@@ -72,6 +72,7 @@ export class SecurityMonitor {
       ...changedFiles(config, this.#prints),
       ...openFiles(config, this.#means.folder),
       ...undeclaredListeners(trees),
+      ...strangersOnPorts(trees),
       ...escapedProcesses(trees),
       ...runningAsRoot(config),
       ...this.#secrets.round(

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { listeningSockets, socketsOf } from '../../adapters/sockets-table.ts';
+import { listeningSockets, socketsOf, whoListens } from '../../adapters/sockets-table.ts';
 import type { Finding } from '../../core/security.ts';
 import type { ProcessInfo } from '../../keeper/protocol.ts';
 
@@ -44,6 +44,35 @@ export function undeclaredListeners(trees: readonly Tree[]): Finding[] {
     ),
   );
 }
+
+/**
+ * Ports of an organ on which somebody else listens: whoever asks the organ is answered by that one, its health check included. Only where
+ * it can be seen who it is.
+ */
+export function strangersOnPorts(trees: readonly Tree[]): Finding[] {
+  const listening = listeningSockets();
+  return trees.flatMap((tree) =>
+    tree.ports.flatMap((port): Finding[] => {
+      const inodes = listening.flatMap((socket) => (socket.port === port ? [socket.inode] : []));
+      if (inodes.length === 0 || tree.processes.some(({ pid }) => hasOneOf(socketsOf(pid), inodes))) return [];
+      const who = whoListens(port);
+      if (!who || tree.processes.some(({ pid }) => pid === who.pid)) return [];
+      return [
+        {
+          id: `stranger:${tree.instance}:${port}`,
+          severity: 'Medium',
+          organ: tree.organ,
+          message: `on port ${port} of ${tree.instance} somebody else answers`,
+          evidence: `pid ${who.pid} (${who.command}) listens there, and is none of its processes`,
+          remedy: `If it does so on behalf of ${tree.organ} (as for a container), all is well; else end it, and azora restart ${tree.organ}.`,
+        },
+      ];
+    }),
+  );
+}
+
+const hasOneOf = (held: ReadonlySet<string>, inodes: readonly string[]): boolean =>
+  inodes.some((inode) => held.has(inode));
 
 /** Members of a tree that have left their organ's session: daemons, or something that hides. */
 export function escapedProcesses(trees: readonly Tree[]): Finding[] {

@@ -1,6 +1,9 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type ProbeOutcome, runProbe } from '../../../src/adapters/probes/index.ts';
 import type { CheckProbe, Expectation } from '../../../src/core/config/model.ts';
@@ -197,6 +200,39 @@ describe('a hostile server', () => {
     const outcome = await runProbe({ ...GET, target: 'http://no-such-host.invalid/' }, EXPECT, TARGET, 5000);
     expect(outcome).toMatchObject({ verdict: 'fail', reason: expect.stringMatching(/no-such-host\.invalid/) });
   });
+});
+
+/** A machine of its own as far as names go: an own network, whose only name server is 127.0.0.1. Linux, where namespaces may be made. */
+function withADeafResolver(command: string) {
+  const script = `ip link set lo up && echo "nameserver 127.0.0.1" >"$0" && mount --bind "$0" /etc/resolv.conf && ${command}`;
+  const folder = mkdtempSync(join(tmpdir(), 'azora-resolver-'));
+  try {
+    const namespaces = ['--user', '--map-root-user', '--mount', '--net'];
+    return spawnSync('unshare', [...namespaces, 'sh', '-c', script, join(folder, 'resolv.conf')], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+const canHaveOne = withADeafResolver('true').status === 0;
+
+test.skipIf(!canHaveOne)('a name server that never answers: the deadline holds, and others are not held up', () => {
+  const fixture = join(import.meta.dirname, 'fixtures/deaf-resolver.ts');
+  const { stdout, stderr, status } = withADeafResolver(`exec "${process.execPath}" "${fixture}"`);
+  expect(status, stderr).toBeNull(); // it has ended in spite of the lookups that are under way
+  const { asked, beside, outcomes } = JSON.parse(stdout);
+  expect(asked).toBeGreaterThan(0);
+  expect(beside).toMatchObject({ verdict: 'pass' });
+  expect(outcomes).toHaveLength(6);
+  for (const [n, outcome] of outcomes.entries()) {
+    expect(outcome).toMatchObject({
+      verdict: 'fail',
+      reason: `timed out after 400 ms (host-${n}.example:8080, while connecting)`,
+    });
+    expect(outcome.latencyMs).toBeLessThan(3000);
+  }
 });
 
 test('a path without any port says what is missing', async () => {

@@ -6,7 +6,14 @@ export type Order =
   | { readonly say: string; readonly to?: 'stdout' | 'stderr'; readonly raw?: boolean }
   | { readonly exit: number }
   | { readonly kill: string }
-  | { readonly health: { readonly status?: number; readonly body?: unknown; readonly delayMs?: number } }
+  | {
+      readonly health: {
+        readonly status?: number;
+        readonly body?: unknown;
+        readonly delayMs?: number;
+        readonly times?: number;
+      };
+    }
   | { readonly asked: true }
   | { readonly listen: true }
   | { readonly unlisten: true }
