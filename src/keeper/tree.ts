@@ -15,19 +15,19 @@ const KILL_POLL_MS = { first: 1, most: 20 } as const;
 export class Trees {
   readonly #family: Family;
   readonly #spared: () => number | null;
-  #waiting: (() => void)[] = [];
+  #waiting: { readonly root: Root; readonly wake: () => void }[] = [];
 
   constructor(family: Family, spared: () => number | null) {
     this.#family = family;
     this.#spared = spared;
   }
 
-  /** A child ended: who waits looks again. */
+  /** A child ended: who waits for the end of a tree whose leader is gone looks again. */
   news(): void {
     this.#family.invalidate();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
+    const ended = this.#waiting.filter(({ root }) => root.ended);
+    this.#waiting = this.#waiting.filter(({ root }) => !root.ended);
+    for (const { wake } of ended) wake();
   }
 
   async list(root: Root): Promise<ProcessInfo[]> {
@@ -54,7 +54,7 @@ export class Trees {
       if (members?.length !== 0) root.cgroup?.kill();
       if (members) this.killAll(members, root);
       if (performance.now() >= deadline) return this.list(root);
-      await this.#newsWithin(Math.min(pause, deadline - performance.now()));
+      await this.#newsWithin(root, Math.min(pause, deadline - performance.now()));
       pause = Math.min(pause * 2, KILL_POLL_MS.most);
     }
   }
@@ -81,7 +81,7 @@ export class Trees {
       if (await this.#isGone(root)) return [];
       const left = deadline - performance.now();
       if (left <= 0) return this.list(root);
-      await this.#newsWithin(Math.min(pause, left));
+      await this.#newsWithin(root, Math.min(pause, left));
       if (!certain) pause = Math.min(pause * 2, POLL_MS.most);
     }
   }
@@ -119,13 +119,20 @@ export class Trees {
     }
   }
 
-  #newsWithin(ms: number): Promise<void> {
+  #newsWithin(root: Root, ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#waiting.push(() => {
-        clearTimeout(timer);
+      const waiter = {
+        root,
+        wake: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+      };
+      const timer = setTimeout(() => {
+        this.#waiting = this.#waiting.filter((other) => other !== waiter);
         resolve();
-      });
+      }, ms);
+      this.#waiting.push(waiter);
     });
   }
 }

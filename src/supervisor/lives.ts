@@ -68,7 +68,6 @@ export class Lives {
     failpoint('supervisor:before-stop');
     const keeper = this.#keeper();
     const { signal, command } = organ.stop;
-    const deadline = performance.now() + timeoutMs;
     const name = keyOf(key);
     this.#ending.set(name, () => {
       // Who has left the group (setsid, a double fork) has not been told yet.
@@ -77,19 +76,31 @@ export class Lives {
       }, STRAGGLERS_AFTER_MS).unref();
     });
     try {
-      if (command) {
-        await this.#runStopCommand(organ, key.instance, key.generation);
-      } else {
-        await keeper.request('signal', { ...key, signal }, null);
-        if (signal !== 'SIGKILL') await keeper.request('signal', { ...key, signal: 'SIGCONT' }, null);
-      }
-      failpoint('supervisor:stop-signalled');
-      const remaining = Math.max(0, Math.round(deadline - performance.now()));
-      const left = await keeper.request('awaitTreeGone', { ...key, timeoutMs: remaining }, null);
+      const left = command
+        ? await this.#commandToEnd(organ, key, timeoutMs)
+        : await this.#signalToEnd(key, timeoutMs, signal);
       return left.length === 0 ? left : await this.kill(key);
     } finally {
       this.#ending.delete(name);
     }
+  }
+
+  async #commandToEnd(organ: OrganConfig, key: LifeKey, timeoutMs: number): Promise<readonly ProcessInfo[]> {
+    const deadline = performance.now() + timeoutMs;
+    await this.#runStopCommand(organ, key.instance, key.generation);
+    failpoint('supervisor:stop-signalled');
+    const remaining = Math.max(0, Math.round(deadline - performance.now()));
+    return this.#keeper().request('awaitTreeGone', { ...key, timeoutMs: remaining }, null);
+  }
+
+  /** All is asked for at once: the keeper does it in this order, and no answer decides about the next. */
+  async #signalToEnd(key: LifeKey, timeoutMs: number, signal: string): Promise<readonly ProcessInfo[]> {
+    const keeper = this.#keeper();
+    const signals = signal === 'SIGKILL' ? [signal] : [signal, 'SIGCONT'];
+    const sent = signals.map((each) => keeper.request('signal', { ...key, signal: each }, null));
+    const gone = keeper.request('awaitTreeGone', { ...key, timeoutMs }, null);
+    const [left] = await Promise.all([gone, Promise.all(sent).then(() => failpoint('supervisor:stop-signalled'))]);
+    return left;
   }
 
   async #preStop(organ: OrganConfig, key: LifeKey, timeoutMs: number): Promise<void> {

@@ -8,20 +8,20 @@ export class Redaction {
   #mask: Mask = outputMasker([]);
   #unwritten: { readonly path: string; readonly values: readonly string[] } | null = null;
 
-  /** From now on by this configuration; commands find the values in the file at `path`. */
-  use(config: SystemConfig, path: string): void {
+  /** From now on by this configuration; commands find the values in the file at `path`. false: it is not written, see `settle`. */
+  use(config: SystemConfig, path: string): boolean {
     const values = secretsOf(config);
     this.#mask = outputMasker(values);
     this.#unwritten = { path, values };
-    this.settle();
+    return this.settle();
   }
 
   /**
    * Writes the file, if a full disk has not let it be written yet. Until then there is none, and commands go by azora.yaml as they do
-   * when nothing runs: an older one would show what is new.
+   * when nothing runs: an older one would show what is new. Answers whether it is written now.
    */
-  settle(): void {
-    if (!this.#unwritten) return;
+  settle(): boolean {
+    if (!this.#unwritten) return true;
     const { path, values } = this.#unwritten;
     try {
       if (JSON.stringify(readSecretsOrNull(path)) !== JSON.stringify(values)) writeSecrets(path, values);
@@ -29,6 +29,7 @@ export class Redaction {
     } catch {
       removeSecrets(path); // that the disk is full is said by others
     }
+    return this.#unwritten === null;
   }
 
   readonly text: Mask = (text) => this.#mask(text);

@@ -67,10 +67,10 @@ import { Watcher } from './watcher.ts';
 const UNUSED_MS = 5000;
 /** A minute's worth; what goes beyond is the same trouble again. */
 const MOST_WARNINGS = 60;
+const WRITE_AGAIN_MS = 1000;
 const RETAIN_EVERY_MS = 10 * 60_000;
 /** Hooks get so long for what they have not done yet when everything else is down. */
 const LAST_HOOKS_MS = 5_000;
-const FORGET_EVERY_MS = 1000;
 
 /**
  * The composition root of the supervisor: makes every part and ties them together. Read it first: what comes from the keeper
@@ -101,12 +101,15 @@ export class Wiring {
   readonly #warned: number[] = [];
   readonly #halted = Promise.withResolvers<void>();
   readonly #keeper: KeeperBond;
-  readonly #over = new Over();
+  readonly #over = new Over((lives) => this.#forget(lives));
   /** What the boot document says is run. */
   #documented: SystemConfig | null = null;
   /** As this supervisor has set it, whatever the disk took of it. */
   #latched: Latch | null = null;
   #supervisor: Supervisor | null = null;
+  /** The state that the record and the registry know, when it is not the present one. */
+  #unrecorded: SystemState | null = null;
+  #writing: NodeJS.Timeout | null = null;
   #control: ControlServer | null = null;
   #ending = false;
 
@@ -256,10 +259,6 @@ export class Wiring {
     });
     failpoint('supervisor:listening');
     setTimeout(() => this.#endIfUnused(), UNUSED_MS).unref();
-    setInterval(() => {
-      this.#letForget();
-      this.#writeWhatWaits();
-    }, FORGET_EVERY_MS).unref();
     setTimeout(() => this.#retainHistory(), 1000).unref();
   }
 
@@ -274,7 +273,7 @@ export class Wiring {
 
   async #create(config: SystemConfig): Promise<Supervisor> {
     const at = now();
-    this.#redaction.use(config, this.#folder.secrets);
+    this.#redact(config);
     const remembered = {
       ports: (this.#store.recall('ports') ?? {}) as Record<string, number>,
       registryPort: this.#store.recall('registry-port') as number | null,
@@ -322,7 +321,7 @@ export class Wiring {
     const { config } = document;
     const boot = recallBoot(this.#store, document.boot.bootId) ?? restoreBoot(document.boot);
     this.#documented = config;
-    this.#redaction.use(config, this.#folder.secrets);
+    this.#redact(config);
     this.#tokens.secret = document.secret;
     this.#history.restore(this.#store.events().filter((event) => event.bootId === boot.bootId));
     this.#limits.recall(this.#history.after(0).map(({ message }) => message));
@@ -451,16 +450,27 @@ export class Wiring {
   #onChanged(before: SystemState, after: SystemState): void {
     this.#attendants.follow(after);
     if (before.config !== after.config) {
-      this.#redaction.use(after.config, this.#folder.secrets);
+      this.#redact(after.config);
       this.#saveOrgans(after.config);
     }
-    recordChanges(this.#store, before, after, this.#statusSurroundings(), this.#redaction);
-    this.#registry.onChanged(before, after);
     this.#over.onChanged(before, after);
+    if (this.#unrecorded === null) setImmediate(() => this.#recordChanges());
+    this.#unrecorded ??= before;
+  }
+
+  /** Once a turn of the loop, however much happens in it. */
+  #recordChanges(): void {
+    const before = this.#unrecorded;
+    if (before === null) return;
+    this.#unrecorded = null;
+    const { state } = this.#supervisor!;
+    recordChanges(this.#store, before, state, this.#statusSurroundings(), this.#redaction);
+    this.#registry.onChanged(before, state);
   }
 
   /** Before anything is done about it: a next supervisor must know what this one has decided. */
   #commit(state: SystemState): void {
+    this.#recordChanges();
     if (this.#documented !== state.config) this.#writeDocument(state);
     failpoint('supervisor:document-written');
     rememberBoot(this.#store, state.boot);
@@ -468,11 +478,12 @@ export class Wiring {
   }
 
   /** Lives whose end is on record are of no more use to anybody. */
-  #letForget(): void {
-    if (!this.#over.any || !this.#keeper.isOpen || !this.#store.flush()) return;
-    const lives = this.#over.take();
+  #forget(lives: readonly LifeKey[]): boolean {
+    this.#recordChanges();
+    if (!this.#keeper.isOpen || !this.#store.flush()) return false;
     this.#keeper.channel.request('forget', { lives }).catch(() => this.#over.add(lives)); // said again to the next keeper
     failpoint('supervisor:forgotten');
+    return true;
   }
 
   /** Started for a command that never came, because it failed or was killed first. */
@@ -487,12 +498,20 @@ export class Wiring {
     setTimeout(() => this.#retainHistory(), limits && !more ? RETAIN_EVERY_MS : 1000).unref();
   }
 
+  /** From now on, secrets are those of this configuration. */
+  #redact(config: SystemConfig): void {
+    if (!this.#redaction.use(config, this.#folder.secrets)) this.#writeAgain();
+  }
+
   /** What a full disk did not take: a next supervisor, and the commands, go by it. */
-  #writeWhatWaits(): void {
-    if (!this.#supervisor || this.#ending) return;
-    this.#redaction.settle();
-    const { state } = this.#supervisor;
-    if (this.#documented !== null && this.#documented !== state.config) this.#writeDocument(state);
+  #writeAgain(): void {
+    this.#writing ??= setTimeout(() => {
+      this.#writing = null;
+      if (!this.#supervisor || this.#ending) return;
+      const { state } = this.#supervisor;
+      if (this.#documented !== null && this.#documented !== state.config) this.#writeDocument(state);
+      if (!this.#redaction.settle()) this.#writeAgain();
+    }, WRITE_AGAIN_MS).unref();
   }
 
   #writeDocument({ config, boot }: SystemState): void {
@@ -509,6 +528,7 @@ export class Wiring {
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.#warn(`${this.#folder.bootDocument} cannot be written, so no other supervisor could take over: ${why}`);
+      this.#writeAgain();
     }
   }
 
@@ -713,6 +733,7 @@ export class Wiring {
   async #halt(): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
+    this.#recordChanges();
     const state = this.#supervisor?.state;
     this.#security.stop();
     this.#attendants.stop();
@@ -767,6 +788,7 @@ export class Wiring {
   /** Makes room for a supervisor of another version. */
   #retire(): null {
     this.#ending = true;
+    this.#recordChanges();
     this.#store.close();
     setImmediate(() => void this.#control?.close().then(() => endNow(RETIRED)));
     setTimeout(() => endNow(RETIRED), 1000).unref();

@@ -27,8 +27,8 @@ type Frame =
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** A peer that does not read what it is sent may fall behind by this much before it is cut off. */
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
-/** The other side begins with the first of many long frames while the rest is being made. */
-const MAX_WRITE_CHARS = 64 * 1024;
+/** The other side begins with the first of many frames while the rest is being made. */
+const MAX_WRITE_CHARS = 8 * 1024;
 
 export interface ChannelOptions<Local extends Methods, Heard extends Notices> {
   /** What this side answers. */
@@ -116,7 +116,7 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
   }
 
   #send(frame: Frame): void {
-    if (this.#outgoing === '') process.nextTick(() => this.#flush());
+    if (this.#outgoing === '') setImmediate(() => this.#flush());
     this.#outgoing += `${JSON.stringify(frame)}\n`;
     if (this.#outgoing.length > MAX_WRITE_CHARS) this.#flush();
   }
@@ -153,14 +153,15 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
 
   /**
    * In the order in which they were sent, to the end: what follows from an answer happens in promises, which have to settle
-   * before the next frame, or a notice that was sent after the answer would overtake it.
+   * before the next frame, or a notice that was sent after the answer would overtake it. Node runs a tick that a microtask asks
+   * for once no microtask is left.
    */
   #handleLines(): void {
     this.#resting = false;
     for (let line = this.#lines.shift(); line; line = this.#lines.shift()) {
       if (!this.#onLine(line) || this.closed) continue;
       this.#resting = true;
-      setImmediate(() => this.#handleLines());
+      queueMicrotask(() => process.nextTick(() => this.#handleLines()));
       return;
     }
   }
