@@ -44,4 +44,3 @@ function dropLauncherVariables(): void {
   for (const name of (process.env.AZORA_UNSET ?? '').split(',')) delete process.env[name];
   delete process.env.AZORA_UNSET;
 }
-

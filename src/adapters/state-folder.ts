@@ -52,7 +52,7 @@ function shortRunFolder(base: string): string {
   // Loaded here only: it takes longer to load than most commands take to run.
   const { createHash } = process.getBuiltinModule('node:crypto');
   const name = `azora-${createHash('sha256').update(base).digest('hex').slice(0, 16)}`;
-  const runtime = process.env['XDG_RUNTIME_DIR'];
+  const { XDG_RUNTIME_DIR: runtime } = process.env;
   return runtime && runtime.length < 60 ? join(runtime, name) : join(tmpdir(), `${name}-${ownUid()}`);
 }
 

@@ -51,7 +51,10 @@ export async function findSupervisor(folder: StateFolder, version: string): Prom
   // One that has booted nothing waits for the `up` that had it started, or for its own end.
   if (connection && connection.hello.bootId !== null) return connection;
   connection?.close();
-  return (await organsRun(folder, version)) ? startSupervisor(folder, version) : null;
+  if (!(await organsRun(folder, version))) return null;
+  // The one that is started may find a system that was about to be down, and bring that to its end before anybody has reached it.
+  const booted = existsSync(folder.bootDocument);
+  return awaitSupervisor(folder, version, () => !booted || existsSync(folder.bootDocument));
 }
 
 async function organsRun(folder: StateFolder, version: string): Promise<boolean> {
@@ -71,15 +74,27 @@ async function organsRun(folder: StateFolder, version: string): Promise<boolean>
 
 /** Connects to the supervisor, after starting whatever of keeper and supervisor is not there. Within 10 s or `unreachable`. */
 export async function startSupervisor(folder: StateFolder, version: string): Promise<Connection> {
+  return (await awaitSupervisor(folder, version, () => true))!;
+}
+
+/** null: there is no use for one any more, as `isOfUse` says. */
+async function awaitSupervisor(
+  folder: StateFolder,
+  version: string,
+  isOfUse: () => boolean,
+): Promise<Connection | null> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   let failed: string | null = null;
   const connection = await connectSupervisor(folder, version);
   if (connection) return connection;
   const keeper = await connectKeeper(folder, version);
   if (keeper) {
-    await keeper.channel
-      .request('ensureSupervisor', null, START_TIMEOUT_MS)
-      .catch((cause: Error) => cannotStart(folder, cause.message, cause));
+    try {
+      await keeper.channel.request('ensureSupervisor', null, START_TIMEOUT_MS);
+    } catch (cause) {
+      if (!isOfUse()) return null;
+      cannotStart(folder, cause instanceof Error ? cause.message : String(cause), cause);
+    }
     keeper.channel.close();
   } else {
     const { keeperFor } = await import('./head-start.ts');
@@ -92,6 +107,7 @@ export async function startSupervisor(folder: StateFolder, version: string): Pro
   while (performance.now() < deadline && failed === null) {
     const found = await nextLook(folder, version);
     if (found) return keeper?.gaveUp ? { ...found, notice: afterDeaths(keeper.gaveUp) } : found;
+    if (!isOfUse()) return null;
   }
   return cannotStart(folder, failed ?? `it did not answer within ${START_TIMEOUT_MS / 1000} s`);
 }

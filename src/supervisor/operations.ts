@@ -40,6 +40,8 @@ export interface Operations {
   oneOff(request: ControlMethods['oneOff']['params']): OneOff;
 }
 
+type Verb = ControlMethods['act']['params']['verb'];
+
 export interface OperationsMeans {
   /** The running system; null before the first `up`. */
   readonly running: () => Supervisor | null;
@@ -217,7 +219,9 @@ export function operations(means: OperationsMeans): Operations {
           return {
             instance: name,
             state: publicState(instance.state.tag),
-            reason: waitingReason(state, instance) ?? instance.reason,
+            reason: isOverruled(instance, verb)
+              ? 'another command has started it again'
+              : (waitingReason(state, instance) ?? instance.reason),
           };
         }),
         survivors: survivorsIn(state, (instance) => names.includes(instance.name)),
@@ -283,17 +287,12 @@ function isDown(state: SystemState): boolean {
   return [...state.instances.values()].every((instance) => !isAlive(instance) || instance.state.tag === 'stuck');
 }
 
-function hasGotThere(
-  state: SystemState,
-  instance: Instance,
-  verb: 'start' | 'stop' | 'restart',
-  before: Instance,
-): boolean {
+function hasGotThere(state: SystemState, instance: Instance, verb: Verb, before: Instance): boolean {
   const { tag } = instance.state;
   if (instance.stopWanted) return false;
   switch (verb) {
     case 'stop':
-      return !isAlive(instance) || tag === 'stuck';
+      return !isAlive(instance) || tag === 'stuck' || isOverruled(instance, verb);
     case 'restart':
       if (tag === 'ready' || tag === 'completed') return instance.generation > before.generation;
       return tag === 'failed' || tag === 'stuck' || tag === 'stopped' || isHopeless(state, instance);
@@ -307,6 +306,11 @@ function hasGotThere(
         isHopeless(state, instance)
       );
   }
+}
+
+/** What was to be stopped is wanted up again, and will not stop for this. */
+function isOverruled(instance: Instance, verb: Verb): boolean {
+  return verb === 'stop' && instance.desired === 'up' && !instance.stopWanted && instance.state.tag !== 'stopping';
 }
 
 function survivorsIn(state: SystemState, of: (instance: Instance) => boolean): Survivor[] {

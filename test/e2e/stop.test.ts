@@ -134,3 +134,15 @@ describe('a foreground up', () => {
     await system.expectNothingLeft();
   });
 });
+
+test('a stop that another command overrules ends, and says so', async () => {
+  const deaf = { command: [rig.program('ignores-sigterm.sh')], health: { log: '^deaf$' }, stop: { timeout: '1s' } };
+  await using system = await rig.system({ yaml: { organs: { deaf } } });
+  await system.expect(0, ['up', '-d']);
+  const stop = system.start(['stop', 'deaf']);
+  await system.waitFor(({ organs }) => organs[0]?.state === 'stopping');
+  await system.expect(0, ['start', 'deaf']);
+  const { code, stdout } = await stop.finished();
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^deaf \w+: another command has started it again$/m);
+});

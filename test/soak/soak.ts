@@ -73,7 +73,8 @@ export async function soak({ seconds, seed, say }: SoakOptions): Promise<void> {
     { name: 'lock the database', weight: 1, run: () => lockDatabase(system, 300 + next() * 700) },
     { name: 'status', weight: 4, run: () => command(['status'], [0]) },
     { name: 'logs', weight: 2, run: () => command(['logs', '-n', '5'], [0]) },
-    { name: 'stop', weight: 3, run: () => command(['stop', pick(names)], [0]) },
+    // Another command at the same time may start it again.
+    { name: 'stop', weight: 3, run: () => command(['stop', pick(names)], [0, 1]) },
     { name: 'start', weight: 4, run: () => command(['start', pick(names)], [0, 1]) },
     { name: 'restart', weight: 3, run: () => command(['restart', pick(names)], [0, 1]) },
     { name: 'up', weight: 2, run: () => command(['up', '-d'], [0, 1]) },
