@@ -1,10 +1,11 @@
 /**
- * Writes what is generated from the schema: azora.schema.json and docs/reference/azora-yaml.md. With --check it writes nothing and
- * ends with 1 when one of them is not what it would write.
+ * Writes what is generated: azora.schema.json and docs/reference/azora-yaml.md from the schema, docs/reference/commands.md from the
+ * commands. With --check it writes nothing and ends with 1 when one of them is not what it would write.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { azoraJsonSchema } from '../src/core/config/json-schema.ts';
+import { commandsPage } from './commands-page.ts';
 import { referencePage } from './reference-page.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -12,6 +13,7 @@ const schema = azoraJsonSchema();
 const generated: readonly [path: string, content: string][] = [
   ['azora.schema.json', `${JSON.stringify(schema, null, 2)}\n`],
   ['docs/reference/azora-yaml.md', referencePage(schema)],
+  ['docs/reference/commands.md', await commandsPage()],
 ];
 
 if (process.argv.includes('--check')) {

@@ -24,6 +24,11 @@ async function run(argv: readonly string[]): Promise<void> {
       await runQueryProcess(rest);
       break;
     }
+    case '__complete': {
+      const { printNames } = await import('./cli/completion/names.ts');
+      await printNames(rest);
+      break;
+    }
     default: {
       if (first === 'up') {
         const { headStart } = await import('./cli/head-start.ts');

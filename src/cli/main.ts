@@ -1,10 +1,10 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { describeVersion, ownVersion } from '../adapters/version.ts';
 import { EXIT, FAILURE_EXIT, FailureError } from '../core/failures.ts';
-import type { CommandContext, CommandModule, GlobalOptions } from './command.ts';
-import { PROGRESS } from './command.ts';
+import type { CommandContext, GlobalOptions } from './command.ts';
 import type { CommandEntry } from './commands/index.ts';
 import { COMMANDS, LATER } from './commands/index.ts';
+import { declareCommand, examplesText, globalOptions } from './declare.ts';
 import type { RawStream } from './output.ts';
 import { createOutput } from './output.ts';
 import { renderBug, renderFailure } from './render/failure.ts';
@@ -86,19 +86,6 @@ function buildProgram(outside: Omit<CommandContext, 'global'>, outcome: Outcome)
   return program;
 }
 
-/** Fresh ones each time: commander's options remember whose they are. */
-function globalOptions(): Option[] {
-  return [
-    new Option('-f, --file <path>', 'the azora.yaml (default: $AZORA_FILE, else the nearest one upwards)'),
-    new Option(
-      '--state-dir <path>',
-      'where logs and state are kept (default: $AZORA_STATE_DIR, else .azora beside the file)',
-    ),
-    new Option('--no-color', 'no colours'),
-    new Option('--progress <how>', 'how to show what happens').choices(PROGRESS),
-  ];
-}
-
 /** Every command is listed by name; the file of the one that was typed is loaded before its arguments are parsed. */
 function addCommands(program: Command, outside: Omit<CommandContext, 'global'>, outcome: Outcome): void {
   const entries = new Map<Command, CommandEntry>();
@@ -110,7 +97,7 @@ function addCommands(program: Command, outside: Omit<CommandContext, 'global'>, 
     const entry = entries.get(command);
     if (!entry) return;
     const { command: module } = await entry.load();
-    declare(command, module);
+    declareCommand(command, module);
     command.action(async () => {
       outcome.code = await module.run(
         { ...outside, global: readGlobal(program, command) },
@@ -119,19 +106,6 @@ function addCommands(program: Command, outside: Omit<CommandContext, 'global'>, 
       );
     });
   });
-}
-
-function declare(command: Command, module: CommandModule): void {
-  module.declare(command);
-  command.addHelpText('after', examplesText(module.examples));
-  const taken = new Set(command.options.map((option) => option.short));
-  command.optionsGroup('Global options:');
-  for (const option of globalOptions()) {
-    if (option.short && taken.has(option.short)) delete option.short;
-    option.flags = option.short ? option.flags : option.flags.replace(/^-\w, /, '');
-    command.addOption(option);
-  }
-  command.helpOption('-h, --help', 'show help');
 }
 
 /** Given after the command's name they win over those before it. */
@@ -155,12 +129,6 @@ function addLater(program: Command, name: string): void {
       const message = `\`azora ${name}\` comes in a later version`;
       throw new FailureError({ kind: 'usage', message, hint: '`azora --help` lists what this one can do.' });
     });
-}
-
-function examplesText(examples: CommandModule['examples']): string {
-  if (examples.length === 0) return '';
-  const width = Math.max(...examples.map(({ line }) => line.length));
-  return ['', 'Examples:', ...examples.map(({ line, what }) => `  ${line.padEnd(width)}  ${what}`)].join('\n');
 }
 
 const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slice(1)}.`;

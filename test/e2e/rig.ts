@@ -118,6 +118,11 @@ export class System implements AsyncDisposable {
     writeFileSync(this.path(name), text, { mode: text.startsWith('#!') ? 0o755 : 0o644 });
   }
 
+  /** What a program gets that is to be of this system though the rig does not start it. */
+  get environment(): NodeJS.ProcessEnv {
+    return this.#env;
+  }
+
   puppet(instance: string): Puppet {
     return this.puppets.of(instance);
   }

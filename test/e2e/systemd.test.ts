@@ -54,7 +54,7 @@ test('on stdout it is the same unit, and nothing else', async () => {
 
 test.each([
   [['export'], 'missing required argument'],
-  [['export', 'launchd'], 'azora exports to systemd, not to "launchd"'],
+  [['export', 'launchd'], 'Allowed choices are systemd'],
 ])('azora %j ends with 2', async (args, says) => {
   await using system = await rig.system({ yaml: { organs: ORGANS } });
   const { stderr } = await system.expect(2, args);

@@ -20,7 +20,7 @@ export const command = defineCommand<ConfigOptions>({
       .option('--check', 'only say whether it is valid')
       .option('--schema', 'print the JSON Schema of azora.yaml')
       .option(
-        '--profile <name>',
+        '--profile <profile>',
         'a profile to activate, instead of those in the file (may be repeated)',
         (name: string, names: string[] = []) => [...names, name],
       ),

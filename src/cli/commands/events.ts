@@ -28,7 +28,7 @@ export const command = defineCommand<EventsOptions>({
       .option('-f, --follow', 'go on with what happens, until Ctrl-C or the end of the system')
       .option('--json', 'one JSON object per line')
       .option('--since <time>', 'only events since then: 10m (ago), or 2026-11-23T08:00:00Z', timeOption)
-      .option('--organ <name>', 'only events of this organ or instance (may be repeated)', namesOption)
+      .option('--organ <organ>', 'only events of this organ or instance (may be repeated)', namesOption)
       .addOption(
         new Option('--type <type>', 'only events of this type (may be repeated)').argParser(
           (text: string, before: readonly string[] = []) => namesOption(text, before),

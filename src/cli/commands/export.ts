@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { Argument } from 'commander';
 import { loadLibc } from '../../adapters/libc.ts';
 import { selfCommand } from '../../adapters/self.ts';
 import { stateRootOf } from '../../adapters/state-folder.ts';
@@ -20,20 +21,14 @@ const KINDS = ['systemd'];
 export const command = defineCommand<ExportOptions>({
   declare: (command) =>
     command
-      .argument('<kind>', `for whom: ${KINDS.join(', ')}`)
+      .addArgument(new Argument('<kind>', 'for whom').choices(KINDS))
       .option('-o, --output <dir>', 'write it into this folder instead of stdout'),
   examples: [
     { line: 'azora export systemd', what: 'the unit of this system' },
     { line: 'sudo azora export systemd -o /etc/systemd/system', what: 'put it where systemd looks' },
   ],
   async run(context, [kind, ...more], options) {
-    if (kind === undefined || !KINDS.includes(kind) || more.length > 0) {
-      fail(
-        'usage',
-        `azora exports to ${KINDS.join(', ')}, not to "${[kind, ...more].join(' ')}"`,
-        'azora export systemd',
-      );
-    }
+    if (more.length > 0) fail('usage', `azora exports to ${kind} alone, and got "${more.join(' ')}" too`);
     const config = await readConfig(context, null);
     const unit = systemdUnit({
       config,

@@ -17,7 +17,7 @@ export const command = defineCommand<GraphOptions>({
       .description('Show who depends on whom, as azora.yaml says it. Needs nothing to be running.')
       .addOption(new Option('--format <format>', 'as what (default: tree)').choices(['tree', 'mermaid', 'dot', 'json']))
       .option(
-        '--profile <name>',
+        '--profile <profile>',
         'a profile to activate, instead of those in the file (may be repeated)',
         (name: string, names?: readonly string[]) => namesOption(name, names),
       ),

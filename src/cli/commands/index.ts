@@ -39,7 +39,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('config', 'show or check the resolved configuration', () => import('./config.ts')),
   entry('export', 'write what starts this system at boot: a systemd unit', () => import('./export.ts')),
   entry('doctor', 'check this machine and this project', () => import('./doctor.ts')),
+  entry('completion', 'write what lets your shell complete azora: bash, zsh, fish', () => import('./completion.ts')),
 ];
 
 /** Commands of the contract that a later version brings: typing one says so. */
-export const LATER: readonly string[] = ['top', 'completion'];
+export const LATER: readonly string[] = ['top'];

@@ -13,7 +13,7 @@ export const command = defineCommand<PlanOptions>({
     command
       .description('Show what a reload would do: what starts, stops and restarts, organ by organ, and why.')
       .option('--json', 'one JSON document')
-      .option('--profile <name>', 'activate this profile, instead of those of the file; may be repeated', collect),
+      .option('--profile <profile>', 'activate this profile, instead of those of the file; may be repeated', collect),
   examples: [{ line: 'azora plan', what: 'after an edit, before azora reload' }],
   async run(context, _, options) {
     await reload(context, { dryRun: true, json: options.json ?? false, profiles: options.profile ?? null });

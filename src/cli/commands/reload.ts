@@ -16,7 +16,7 @@ export const command = defineCommand<ReloadOptions>({
       )
       .option('--dry-run', 'only show what it would do (azora plan)')
       .option('--json', 'the plan as one JSON document')
-      .option('--profile <name>', 'activate this profile, instead of those of the file; may be repeated', collect),
+      .option('--profile <profile>', 'activate this profile, instead of those of the file; may be repeated', collect),
   examples: [
     { line: 'azora reload', what: 'take on what was edited' },
     { line: 'azora reload --dry-run', what: 'what starts, stops and restarts, and why' },

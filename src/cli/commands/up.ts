@@ -26,8 +26,8 @@ export const command = defineCommand<UpOptions>({
       .option('-d, --detach', 'return once the system is ready; it belongs to no terminal')
       .option('--no-deps', 'do not start what the organs need')
       .option(
-        '--profile <name>',
-        'activate this profile, instead of those of the file (repeat it for more)',
+        '--profile <profile>',
+        'activate this profile, instead of those of the file (may be repeated)',
         namesOption,
       )
       .option('--wait-timeout <duration>', 'give up (124) when it is not ready by then', durationOption)

@@ -1,6 +1,6 @@
 import { organsWithLogs, type Source, sourcesOf } from '../../adapters/logs/files.ts';
 import type { CommandContext } from '../command.ts';
-import { locateFile } from '../locate.ts';
+import { declaredNames } from '../declared.ts';
 import { requireKnown } from '../organs.ts';
 
 export interface LogChoice {
@@ -23,22 +23,11 @@ export async function chooseLogs(
   const organOf = new Map(withLogs.flatMap((organ) => sourcesOf(logsFolder, organ)).map((s) => [s.instance, s.organ]));
   for (const organ of withLogs) organOf.set(organ, organ);
   if (!names.every((name) => organOf.has(name))) {
-    for (const organ of await declaredOrgans(context)) organOf.set(organ, organOf.get(organ) ?? organ);
+    for (const organ of (await declaredNames(context)).organs) organOf.set(organ, organOf.get(organ) ?? organ);
     requireKnown(names, new Set(organOf.keys()));
   }
   return {
     organs: [...new Set(names.map((name) => organOf.get(name)!))],
     instances: ({ organ, instance }) => names.includes(organ) || names.includes(instance),
   };
-}
-
-/** What azora.yaml names as far as it can be read. Loaded only when a name was typed that has no logs. */
-async function declaredOrgans(context: Pick<CommandContext, 'global' | 'env' | 'cwd'>): Promise<string[]> {
-  const file = locateFile(context);
-  if (file === null) return [];
-  const { readFiles } = await import('../../adapters/config/read-files.ts');
-  // Values do not matter here, so neither do the variables in them. Its problems are for the commands that act on it.
-  const { data } = readFiles(file, { cwd: context.cwd, env: {}, readEnvFile: () => null });
-  const organs = typeof data === 'object' && data !== null && 'organs' in data ? data.organs : null;
-  return typeof organs === 'object' && organs !== null ? Object.keys(organs) : [];
 }
