@@ -49,6 +49,7 @@ export async function bundle({ entries, build, external, plugins = [] }: BundleO
       entryFileNames: '[name].js',
       chunkFileNames: 'chunks/[name].js',
       comments: { legal: true, annotation: false, jsdoc: false },
+      dynamicImportInCjs: false, // code that the single binary runs out of itself has `require` alone
       codeSplitting: { groups: [{ debugName: HOT_CHUNK, name: hotChunk() }] },
     });
     const chunks = output.filter((part): part is OutputChunk => part.type === 'chunk');
