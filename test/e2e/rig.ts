@@ -52,6 +52,8 @@ export interface RunOptions {
 export const rig = {
   /** Tests that take all a machine has, at their full size. */
   full: process.env.AZORA_FULL === '1',
+  /** The single binary leaves NODE_OPTIONS to organs: what a test puts there does not reach azora itself. */
+  hearsNodeOptions: readFileSync(azora).subarray(0, 2).toString() === '#!',
   node: process.execPath,
 
   /** The azora under test. */
