@@ -9,10 +9,14 @@ import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
 
 export const root = join(import.meta.dirname, '..');
 
-/** Everything that these load at once goes into one file: the commands that have to answer at once. */
-const HOT = ['cli/process.ts', 'cli/commands/status.ts', 'cli/commands/down.ts'];
-/** Apart from the entry: keeper and supervisor, which begin there too, need little of it. */
-const HOT_CHUNK = 'hot';
+/**
+ * Everything that these load at once goes into one file: the commands that have to answer at once, and before them what asks
+ * while they are being loaded. Apart from the entry, since keeper and supervisor, which begin there too, need little of it.
+ */
+const HOT = {
+  ahead: ['cli/ask-ahead.ts'],
+  hot: ['cli/process.ts', 'cli/commands/status.ts', 'cli/commands/down.ts'],
+};
 
 export interface BundleOptions {
   /** Name → file below src/. `main` is the program. */
@@ -36,7 +40,7 @@ export async function bundle({ entries, build, external, plugins = [] }: BundleO
     input: Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(root, 'src', path)])),
     platform: 'node',
     external: [...external],
-    plugins: [...plugins],
+    plugins: [...plugins, childProcessOnDemand()],
     transform: { target: 'node22', define: { AZORA_BUILD: JSON.stringify(build) } },
     checks: { ineffectiveDynamicImport: false }, // in a group that is loaded anyway
     onwarn: (warning) => {
@@ -50,7 +54,7 @@ export async function bundle({ entries, build, external, plugins = [] }: BundleO
       chunkFileNames: 'chunks/[name].js',
       comments: { legal: true, annotation: false, jsdoc: false },
       dynamicImportInCjs: false, // code that the single binary runs out of itself has `require` alone
-      codeSplitting: { groups: [{ debugName: HOT_CHUNK, name: hotChunk() }] },
+      codeSplitting: { groups: [{ debugName: 'hot', name: hotChunk() }] },
     });
     const chunks = output.filter((part): part is OutputChunk => part.type === 'chunk');
     const modules = chunks.flatMap(({ moduleIds }) => moduleIds);
@@ -66,15 +70,28 @@ export async function bundle({ entries, build, external, plugins = [] }: BundleO
   }
 }
 
-/** Names the chunk of a module: `hot` for all that the hot commands load at once, or none. */
+/** commander would start programs for commands that are files of their own; there are none, and loading what that takes is felt. */
+function childProcessOnDemand(): Plugin {
+  const replaced = '\0child-process-on-demand';
+  return {
+    name: 'child-process-on-demand',
+    resolveId: (id, importer) => (id === 'node:child_process' && importer?.includes('/commander/') ? replaced : null),
+    load: (id) =>
+      id === replaced
+        ? "export default { spawn: (...args) => process.getBuiltinModule('node:child_process').spawn(...args) };"
+        : null,
+  };
+}
+
+/** Names the chunk of a module: the first of those in HOT that loads it at once, or none. */
 function hotChunk() {
-  let hot: ReadonlySet<string> | undefined;
+  let chunks: readonly (readonly [string, ReadonlySet<string>])[] | undefined;
   return (id: string, graph: { getModuleInfo(id: string): { readonly importedIds: readonly string[] } | null }) => {
-    hot ??= closure(
-      HOT.map((path) => join(root, 'src', path)),
-      (module) => graph.getModuleInfo(module)?.importedIds ?? [],
-    );
-    return hot.has(id) ? HOT_CHUNK : null;
+    chunks ??= Object.entries(HOT).map(([name, paths]) => {
+      const start = paths.map((path) => join(root, 'src', path));
+      return [name, closure(start, (module) => graph.getModuleInfo(module)?.importedIds ?? [])];
+    });
+    return chunks.find(([, modules]) => modules.has(id))?.[0] ?? null;
   };
 }
 

@@ -1,30 +1,66 @@
 /**
  * Writes what V8 makes of every `<folder>/code/<name>` to `<folder>/cache/<name>`. To be run by the Node that will read it, as
  * `node --hash-seed=1 --random-seed=1 scripts/code-cache.ts <folder>`: with seeds of its own choice V8 writes other bytes each time.
+ *
+ * What `azora status` and `azora down` load holds the functions that they call, which are found by calling them: reading what is
+ * not called takes as long as calling the rest. Of all else every function is kept.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
+import type { InstanceState } from '../src/core/status.ts';
+import { aDocument, anInstance, FakeSupervisor } from '../test/cli/fake-supervisor.ts';
+
+type Wrapper = (exports: object, require: (id: string) => unknown, module: object, filename: string) => void;
 
 const folder = process.argv[2]!;
-const files = readdirSync(join(folder, 'code'), { recursive: true, withFileTypes: true }).filter((entry) =>
-  entry.isFile(),
-);
-for (const { parentPath, name } of files) {
-  const source = join(parentPath, name);
-  const target = source.replace(join(folder, 'code'), join(folder, 'cache'));
+const names = readdirSync(join(folder, 'code'), { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map(({ parentPath, name }) => join(parentPath, name).slice(join(folder, 'code/').length));
+const source = (name: string): string => readFileSync(join(folder, 'code', name), 'utf8');
+
+setFlagsFromString('--no-flush-bytecode');
+const called = new Map<string, Script>();
+await rehearse(['status']);
+await rehearse(['status', '--json']);
+await rehearse(['down']);
+setFlagsFromString('--no-lazy');
+const whole = new Map(names.filter((name) => !called.has(name)).map((name) => [name, new Script(source(name))]));
+
+// V8 refuses code that was made under other flags than it runs with: these are taken back before the result is written.
+for (const flag of ['--flush-bytecode', '--lazy', '--hash-seed=0', '--random-seed=0']) setFlagsFromString(flag);
+for (const [name, script] of [...called, ...whole]) {
+  const target = join(folder, 'cache', name);
   mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target, compile(readFileSync(source, 'utf8')));
+  writeFileSync(target, script.createCachedData());
 }
 
-/**
- * By itself V8 leaves functions out until they are called: all are compiled here. V8 refuses code that was made under other flags
- * than it runs with, so these are taken back before the result is written.
- */
-function compile(source: string): Buffer {
-  setFlagsFromString('--no-lazy');
-  const script = new Script(source);
-  for (const flag of ['--lazy', '--hash-seed=0', '--random-seed=0']) setFlagsFromString(flag);
-  return script.createCachedData();
+/** Runs a command as src/binary/main.ts does, before a supervisor that is none. */
+async function rehearse(command: readonly string[]): Promise<void> {
+  const states: readonly InstanceState[] = ['ready', 'stopped', 'waiting', 'starting', 'backoff', 'failed'];
+  await using supervisor = await FakeSupervisor.start(
+    aDocument(states.map((state) => anInstance(state, { state, ports: { http: 8080 } }))),
+  );
+  const { argv, exit } = process;
+  process.argv = [process.execPath, process.execPath, ...command, '--file', join(supervisor.home, 'azora.yaml')];
+  const code = await new Promise((resolve) => {
+    process.exit = ((given: number) => resolve(given)) as typeof process.exit;
+    load('main.js', new Map());
+  });
+  Object.assign(process, { argv, exit });
+  if (code !== 0) throw new Error(`azora ${command.join(' ')} ended with ${code}`);
+}
+
+function load(name: string, loaded: Map<string, object>): object {
+  const known = loaded.get(name);
+  if (known) return known;
+  const module = { exports: {} };
+  loaded.set(name, module.exports);
+  if (!called.has(name)) called.set(name, new Script(source(name), { filename: `azora:${name}` }));
+  const run = called.get(name)!.runInThisContext() as Wrapper;
+  const require = (id: string) =>
+    id.startsWith('.') ? load(join(name, '..', id), loaded) : process.getBuiltinModule(id);
+  run(module.exports, require, module, process.execPath);
+  return module.exports;
 }

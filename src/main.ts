@@ -34,6 +34,10 @@ async function run(argv: readonly string[]): Promise<void> {
         const { headStart } = await import('./cli/head-start.ts');
         headStart(rest, process.env, process.cwd());
       }
+      if (first === 'status' || first === 'ps') {
+        const { askAhead } = await import('./cli/ask-ahead.ts');
+        await askAhead(rest, process.env, process.cwd());
+      }
       const { runCli } = await import('./cli/process.ts');
       await runCli(argv);
     }

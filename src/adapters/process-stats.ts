@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 
 /** What a process uses. */
 export interface ProcessStats {
@@ -17,15 +17,15 @@ const TICK_MS = 10;
 /** Reads what a process uses, or null where the system has no /proc or the process is gone. */
 export function processStats(pid: number): ProcessStats | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const stat = head(`/proc/${pid}/stat`);
     // The command's name may hold anything, parentheses too: the fields begin after its last one.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 15);
+    const [, resident = 0, shared = 0] = head(`/proc/${pid}/statm`).split(' ', 3).map(Number); // pages
     return {
       cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS,
       endedChildrenMs: (Number(fields[13]) + Number(fields[14])) * TICK_MS,
-      rssBytes: kilobytes(status, 'VmRSS'),
-      anonymousBytes: kilobytes(status, 'RssAnon'),
+      rssBytes: resident * pageBytes(),
+      anonymousBytes: (resident - shared) * pageBytes(),
     };
   } catch {
     // Gone meanwhile, or a system without /proc: there is no figure, and that is what is shown.
@@ -33,5 +33,22 @@ export function processStats(pid: number): ProcessStats | null {
   }
 }
 
-const kilobytes = (status: string, field: string): number =>
-  Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) * 1024;
+const buffer = Buffer.allocUnsafe(4096);
+
+/** The first 4 KB of a file: all of such a one, for a third of what readFileSync takes. A status asks for hundreds. */
+function head(path: string): string {
+  const fd = openSync(path, 'r');
+  try {
+    return buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+let page = 0;
+
+/** The kernel's own word for its pages: their size differs between machines of one kind (arm64 has 4, 16 and 64 KB). */
+function pageBytes(): number {
+  page ||= Number(/^KernelPageSize:\s+(\d+) kB/m.exec(head('/proc/self/smaps'))?.[1]) * 1024;
+  return page;
+}

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -83,6 +82,7 @@ export interface DaemonOptions {
  */
 export async function startDaemon(args: readonly string[], options: DaemonOptions): Promise<Daemon> {
   const [file, ...rest] = selfCommand(args);
+  const { spawn } = process.getBuiltinModule('node:child_process'); // most commands that could start a daemon need not
   const log = openDaemonLog(options.log);
   try {
     const child = spawn(file, rest, {

@@ -32,13 +32,39 @@ export interface Connection {
   close(): void;
 }
 
+let ahead: { readonly socket: string; readonly connection: Promise<Connection | null> } | null = null;
+
+/**
+ * Connects and asks for the status before it is known who wants it: the next `connectSupervisor` to the same socket gets this
+ * connection, and its first request for the status this answer. Resolves when the question is on its way. Never rejects.
+ */
+export async function askStatusAhead(folder: StateFolder, version: string): Promise<void> {
+  const opened = openSocket(folder.supervisorSocket);
+  const connection = opened.then((socket) => socket && converse(folder, version, socket, true));
+  connection.catch(() => {}); // said to whoever takes it up
+  ahead = { socket: folder.supervisorSocket, connection };
+  await opened.catch(() => {});
+  await new Promise((resolve) => setImmediate(resolve)); // what is said in one turn goes out at its end
+}
+
 /**
  * Connects to the supervisor of a state folder; null when none listens. Fails with `unreachable` when one is there and does not
  * talk, and `version-mismatch` when it speaks another protocol.
  */
 export async function connectSupervisor(folder: StateFolder, version: string): Promise<Connection | null> {
+  const begun = ahead?.socket === folder.supervisorSocket ? ahead.connection : null;
+  ahead = null;
+  if (begun) return begun;
   const socket = await openSocket(folder.supervisorSocket);
-  if (!socket) return null;
+  return socket && converse(folder, version, socket, false);
+}
+
+async function converse(
+  folder: StateFolder,
+  version: string,
+  socket: Socket,
+  withStatus: boolean,
+): Promise<Connection | null> {
   let listener: (event: SystemEvent) => void = () => {};
   let onClosed = (): void => {};
   const closed = new Promise<void>((resolve) => {
@@ -49,15 +75,16 @@ export async function connectSupervisor(folder: StateFolder, version: string): P
     notices: { event: (event) => listener(event) },
     onClose: () => onClosed(),
   });
-  const hello = await channel
-    .request('hello', { protocol: CONTROL_PROTOCOL, version }, HELLO_TIMEOUT_MS)
-    .catch((error) => {
-      channel.destroy();
-      if (!(error instanceof FailureError)) throw error;
-      if (error.failure.kind === 'unreachable') return null; // It was ending just then.
-      if (error.failure.kind === 'timed-out') return silent(folder, error);
-      throw error;
-    });
+  const greeting = channel.request('hello', { protocol: CONTROL_PROTOCOL, version }, HELLO_TIMEOUT_MS);
+  let status = withStatus ? channel.request('status', null) : null;
+  status?.catch(() => {}); // said to whoever takes it up
+  const hello = await greeting.catch((error) => {
+    channel.destroy();
+    if (!(error instanceof FailureError)) throw error;
+    if (error.failure.kind === 'unreachable') return null; // It was ending just then.
+    if (error.failure.kind === 'timed-out') return silent(folder, error);
+    throw error;
+  });
   if (hello === null) return null;
   if (hello.protocol !== CONTROL_PROTOCOL) {
     channel.destroy();
@@ -71,7 +98,12 @@ export async function connectSupervisor(folder: StateFolder, version: string): P
     hello,
     notice: null,
     closed,
-    request: (method, params, timeoutMs) => channel.request(method, params, timeoutMs),
+    request: (method, params, timeoutMs) => {
+      const asked = method === 'status' ? status : null;
+      if (!asked) return channel.request(method, params, timeoutMs);
+      status = null;
+      return asked as ReturnType<typeof channel.request<typeof method>>;
+    },
     onEvent: (given) => {
       listener = given;
     },

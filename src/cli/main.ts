@@ -26,12 +26,14 @@ export async function main(argv: readonly string[], host: Host): Promise<number>
   const stderr = createOutput(host.stderr, host.env, noColor);
   const version = ownVersion();
   const outcome: Outcome = { code: EXIT.done };
+  const words = withHelpFirst(argv);
   try {
     const program = buildProgram(
       { stdout, stderr, env: host.env, cwd: host.cwd, version, onSignal: host.onSignal },
       outcome,
+      words[0],
     );
-    await program.parseAsync(withHelpFirst(argv), { from: 'user' });
+    await program.parseAsync(words, { from: 'user' });
     return outcome.code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
@@ -50,7 +52,8 @@ function withHelpFirst(argv: readonly string[]): string[] {
   return first === 'help' ? (second === undefined ? ['--help'] : [second, '--help']) : [...argv];
 }
 
-function buildProgram(outside: Omit<CommandContext, 'global'>, outcome: Outcome): Command {
+/** @param first the first word: where it is a command's name, the others need not be known */
+function buildProgram(outside: Omit<CommandContext, 'global'>, outcome: Outcome, first: string | undefined): Command {
   const { stdout, stderr } = outside;
   const program = new Command('azora')
     .description(
@@ -81,15 +84,21 @@ function buildProgram(outside: Omit<CommandContext, 'global'>, outcome: Outcome)
       ]),
     );
   for (const option of globalOptions()) program.addOption(option);
-  addCommands(program, outside, outcome);
-  for (const name of LATER) addLater(program, name);
+  const typed = COMMANDS.filter(({ name, aliases }) => name === first || aliases.some((alias) => alias === first));
+  addCommands(program, typed.length > 0 ? typed : COMMANDS, outside, outcome);
+  if (typed.length === 0) for (const name of LATER) addLater(program, name);
   return program;
 }
 
 /** Every command is listed by name; the file of the one that was typed is loaded before its arguments are parsed. */
-function addCommands(program: Command, outside: Omit<CommandContext, 'global'>, outcome: Outcome): void {
+function addCommands(
+  program: Command,
+  commands: readonly CommandEntry[],
+  outside: Omit<CommandContext, 'global'>,
+  outcome: Outcome,
+): void {
   const entries = new Map<Command, CommandEntry>();
-  for (const entry of COMMANDS) {
+  for (const entry of commands) {
     const command = program.command(entry.name).summary(entry.summary).description(sentence(entry.summary));
     entries.set(command.aliases(entry.aliases), entry);
   }

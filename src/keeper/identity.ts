@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import type { Identity } from './protocol.ts';
 
@@ -14,6 +13,9 @@ export interface ProcStat extends Identity {
   /** Ended, and waits for its parent to notice. */
   readonly dead: boolean;
 }
+
+/** Loaded where there is no /proc only: this file is part of every command, and that takes as long as a tenth of Node. */
+const childProcess = () => process.getBuiltinModule('node:child_process');
 
 /** Reads /proc/<pid>/stat; null when there is no such process. Throws when it cannot be known (no file descriptors left …). */
 export function readStat(pid: number): ProcStat | null {
@@ -48,7 +50,11 @@ export function parseStat(pid: number, text: string): ProcStat {
 export function startTimeOf(pid: number): string | null {
   if (HAS_PROC) return readStat(pid)?.startTime ?? null;
   try {
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', timeout: 2000 }).trim() || null;
+    return (
+      childProcess()
+        .execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', timeout: 2000 })
+        .trim() || null
+    );
   } catch (error) {
     if (error instanceof Error && 'status' in error && error.status === 1) return null; // ps: no such process
     throw error;
@@ -84,7 +90,7 @@ export function killVerified(who: Identity): boolean {
 export function machineBootId(): string {
   return HAS_PROC
     ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    : execFileSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8', timeout: 2000 }).trim();
+    : childProcess().execFileSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8', timeout: 2000 }).trim();
 }
 
 /** What a process runs, for messages: its command line, shortened, or its name where it has none. */

@@ -50,4 +50,5 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   ];
 }
 
-const widest = (texts: readonly string[]): number => Math.max(...texts.map((text) => [...text].length));
+/** In UTF-16 units, as `padEnd` counts. */
+const widest = (texts: readonly string[]): number => texts.reduce((most, text) => Math.max(most, text.length), 0);
