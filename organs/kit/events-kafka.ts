@@ -120,7 +120,7 @@ async function session(
   consumer.on('consumer.group_join', ({ payload }) => {
     lags.clear();
     const partitions = Object.values(payload.memberAssignment).reduce((sum, own) => sum + own.length, 0);
-    progress({ connected: true, partitions, lag: 0 });
+    progress({ connected: true, partitions, lag: 0, failure: undefined });
   });
   consumer.on('consumer.fetch', () => progress({ connected: true, lag: lag() }));
 
