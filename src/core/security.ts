@@ -1,4 +1,5 @@
 import type { DecisionAction, SecurityConfig, ThreatLevel } from './config/model.ts';
+import type { SystemEvent } from './events.ts';
 
 /** Findings, the threat level that follows from them, and what may be done about it. */
 
@@ -42,6 +43,29 @@ export const isAtLeast = (level: ThreatLevel, least: ThreatLevel): boolean => ra
 /** The highest open one. */
 export function threatLevelOf(findings: readonly Finding[]): ThreatLevel {
   return findings.reduce<ThreatLevel>((worst, { severity }) => (isAtLeast(worst, severity) ? worst : severity), 'None');
+}
+
+/** One finding for each matter, however many processes show it: the gravest, with all the evidence. */
+export function mergeFindings(findings: readonly Finding[]): Finding[] {
+  return [...Map.groupBy(findings, ({ id }) => id).values()].map((same) => {
+    const [first] = same;
+    if (same.length === 1) return first!;
+    const evidence = [...new Set(same.map((finding) => finding.evidence))].sort().join('; ');
+    return { ...first!, severity: threatLevelOf(same) as Severity, evidence };
+  });
+}
+
+/** What is open after the events of a boot, oldest first: a supervisor that takes over goes on from there. */
+export function securityAfter(events: readonly Pick<SystemEvent, 'type' | 'data'>[]): SecurityState {
+  const open = new Map<string, Finding>();
+  for (const { type, data } of events) {
+    if (type !== 'security-alert' || (data.kind !== 'finding' && data.kind !== 'over')) continue;
+    const finding = data.finding as unknown as Finding;
+    if (data.kind === 'over') open.delete(finding.id);
+    else open.set(finding.id, finding);
+  }
+  const findings = [...open.values()];
+  return { findings, threatLevel: threatLevelOf(findings) };
 }
 
 export interface Difference {

@@ -78,3 +78,18 @@ export function recallBoot(store: Store, bootId: string): Boot | null {
 export function forgetInstances(store: Store, names: Iterable<string>): void {
   for (const name of names) store.remember(MEMORY + name, null);
 }
+
+/** What a part of the supervisor wants the next one of the same boot to know. */
+export function memoryOf<T>(
+  store: Store,
+  key: string,
+  bootId: () => string,
+): { recall: () => T | null; remember: (value: T) => void } {
+  return {
+    recall: () => {
+      const saved = store.recall(key) as unknown as { bootId: string; value: T } | null;
+      return saved?.bootId === bootId() ? saved.value : null;
+    },
+    remember: (value) => store.remember(key, { bootId: bootId(), value } as unknown as Json),
+  };
+}

@@ -20,6 +20,7 @@ import { idle } from '../core/machine/new-system.ts';
 import { type Facts, type KnownLife, recover, unremembered } from '../core/machine/recover.ts';
 import { type Instance, lifeOf, type SystemState } from '../core/machine/state.ts';
 import { renderMetrics } from '../core/metrics.ts';
+import { securityAfter } from '../core/security.ts';
 import { type Surroundings as StatusSurroundings, statusDocument, systemStatus } from '../core/status-view.ts';
 import { timestamp } from '../core/time.ts';
 import {
@@ -52,9 +53,10 @@ import { Lives } from './lives.ts';
 import { type Operations, operations } from './operations.ts';
 import { hookPlace, runOrganHook } from './organ-hook.ts';
 import { Over } from './over.ts';
-import { forgetInstances, recallBoot, recallInstance, recordChanges, rememberBoot } from './record.ts';
+import { forgetInstances, memoryOf, recallBoot, recallInstance, recordChanges, rememberBoot } from './record.ts';
 import { Redaction } from './redaction.ts';
 import { RegistryHost } from './registry-host.ts';
+import type { RememberedPrints } from './security/fingerprints.ts';
 import { SecurityMonitor } from './security/monitor.ts';
 import { SelfHealth } from './self-health.ts';
 import { runStopCommand } from './stop-command.ts';
@@ -213,10 +215,12 @@ export class Wiring {
     this.#security = new SecurityMonitor({
       folder,
       state: () => this.#supervisor!.state,
-      treeOf: (life) => this.#treeOf(life),
+      // What cannot be seen is not over: a round without the keeper is none.
+      treeOf: async (life) => this.#keeper.channel.request('tree', life),
       portsOf: (instance) => this.#endpoints.portsOf(instance),
       runChecks: (config) => this.#effects.runChecks(this.#supervisor!.state, config.security.checks),
       onFindings: (findings) => this.#supervisor?.dispatch({ type: 'findings', findings }),
+      ...memoryOf<RememberedPrints>(this.#store, 'fingerprints', () => this.#supervisor!.state.boot.bootId),
     });
   }
 
@@ -245,7 +249,8 @@ export class Wiring {
         down: (request) => this.#redaction.answer(this.#does.down(request)),
         act: (request) => this.#redaction.answer(this.#does.act(request)),
         plan: (request) => this.#redaction.value(this.#does.plan(request)),
-        reload: (request) => this.#redaction.answer(this.#does.reload(request)),
+        reload: (request) =>
+          this.#redaction.answer(this.#does.reload(request).then((result) => this.#security.applied(result))),
         scale: (request) => this.#redaction.answer(this.#does.scale(request)),
         emergency: (request) => this.#redaction.answer(this.#does.emergency(request)),
         check: () => this.#redaction.answer(this.#check()),
@@ -327,7 +332,7 @@ export class Wiring {
     this.#limits.recall(this.#history.after(0).map(({ message }) => message));
     this.#endpoints.restore(config, document.ports);
     await this.#prepare(config, document);
-    const blank = { ...idle(config, boot), boot };
+    const blank = { ...idle(config, boot), boot, security: securityAfter(this.#history.after(0)) };
     const instances = new Map(
       [...blank.instances].map(([name, instance]) => [
         name,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../../src/adapters/config/load.ts';
 import type { SystemConfig } from '../../src/core/config/model.ts';
-import { changedFiles, Fingerprints } from '../../src/supervisor/security/files.ts';
+import { changedFiles, Fingerprints } from '../../src/supervisor/security/fingerprints.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -28,8 +28,8 @@ test('an executable and a script that change are found, the one in the first fol
   expect(changedFiles(config, prints)).toEqual([]);
   for (const name of ['tool', 'main.js']) writeFileSync(join(folder, name), '#!/bin/sh\necho changed\n');
   expect(changedFiles(config, prints).map(({ severity, evidence }) => [severity, evidence])).toEqual([
-    ['High', join(folder, 'tool')],
-    ['Medium', join(folder, 'main.js')],
+    ['High', expect.stringContaining(`${join(folder, 'tool')}, modified 20`)],
+    ['Medium', expect.stringContaining(`${join(folder, 'main.js')}, modified 20`)],
   ]);
 });
 

@@ -2,6 +2,7 @@ import type { NewEvent } from '../events.ts';
 import type { JsonObject } from '../json.ts';
 import { compareFindings, type Decision, type Finding, isAtLeast, threatLevelOf, toEscalate } from '../security.ts';
 import type { Effect } from './effects.ts';
+import { instancesOf } from './relations.ts';
 import type { SystemState } from './state.ts';
 
 /** What follows from a round of the security monitor, and from a decision about its report. */
@@ -18,7 +19,8 @@ export function onFindings(system: SystemState, findings: readonly Finding[]): G
   const difference = compareFindings(system.security.findings, findings);
   const threatLevel = threatLevelOf(findings);
   const state = { ...system, security: { findings, threatLevel } };
-  if (difference.news.length === 0 && difference.over.length === 0) return { state, effects: [], emergency: null };
+  const emergency = emergencyBy(state);
+  if (difference.news.length === 0 && difference.over.length === 0) return { state, effects: [], emergency };
 
   const effects: Effect[] = [
     ...difference.news.map((finding) =>
@@ -32,10 +34,7 @@ export function onFindings(system: SystemState, findings: readonly Finding[]): G
       alert(finding.organ, `over: ${finding.message}`, { kind: 'over', threatLevel, finding: { ...finding } }),
     ),
   ];
-  const critical = difference.news.find((finding) => finding.severity === 'Critical');
-  if (critical && system.config.emergency.on.includes('security-critical') && system.boot.phase === 'ready') {
-    return { state, effects, emergency: `security finding ${critical.id}: ${critical.message}` };
-  }
+  if (emergency) return { state, effects, emergency };
   const report = toEscalate(difference, system.config.security);
   const { escalate } = system.config.security;
   if (escalate && report.length > 0 && isAtLeast(threatLevel, escalate.at)) {
@@ -49,6 +48,13 @@ export function onFindings(system: SystemState, findings: readonly Finding[]): G
     );
   }
   return { state, effects, emergency: null };
+}
+
+/** Also one that was found while the system still booted: booting has its own end. */
+function emergencyBy({ config, boot, security }: SystemState): string | null {
+  if (boot.phase !== 'ready' || !config.emergency.on.includes('security-critical')) return null;
+  const critical = security.findings.find((finding) => finding.severity === 'Critical');
+  return critical ? `security finding ${critical.id}: ${critical.message}` : null;
 }
 
 /** What is to be carried out of a decision: as much as `security.allow` says, and everything is an event. */
@@ -89,6 +95,8 @@ function whyNot(system: SystemState, { action, organ }: Decision): string | null
   if (action !== 'observe' && !allow.includes(action))
     return `security.allow lists only ${allow.join(', ') || 'nothing'}`;
   if (organ !== null && !system.config.organs[organ]) return `there is no organ ${organ}`;
+  if (action === 'restart-organ' && instancesOf(system, organ!).every(({ desired }) => desired === 'down'))
+    return `${organ} is down, and stays so until someone starts it`;
   return null;
 }
 

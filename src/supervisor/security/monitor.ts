@@ -3,10 +3,13 @@ import type { SystemConfig } from '../../core/config/model.ts';
 import { FailureError } from '../../core/failures.ts';
 import type { CheckOutcome } from '../../core/machine/inputs.ts';
 import { lifeOf, type SystemState } from '../../core/machine/state.ts';
-import type { Finding } from '../../core/security.ts';
+import { type Finding, mergeFindings } from '../../core/security.ts';
 import type { LifeKey, ProcessInfo } from '../../keeper/protocol.ts';
-import { changedFiles, Fingerprints, openFiles } from './files.ts';
+
+import { openFiles } from './files.ts';
+import { changedFiles, Fingerprints, type RememberedPrints } from './fingerprints.ts';
 import { escapedProcesses, strangersOnPorts, type Tree, undeclaredListeners } from './processes.ts';
+
 import { SecretsInLogs } from './secrets-in-logs.ts';
 
 /** Looks at the system's security, round by round. */
@@ -19,11 +22,15 @@ export interface MonitorMeans {
   /** Carries out the file's own checks. */
   readonly runChecks: (config: SystemConfig) => Promise<readonly CheckOutcome[]>;
   readonly onFindings: (findings: readonly Finding[]) => void;
+  /** What an earlier supervisor of this boot knew of the files; null: nothing. */
+  readonly recall: () => RememberedPrints | null;
+  readonly remember: (prints: RememberedPrints) => void;
 }
 
 export class SecurityMonitor {
   readonly #means: MonitorMeans;
-  readonly #prints = new Fingerprints();
+  #prints = new Fingerprints();
+  #taken: SystemConfig | null = null;
   readonly #secrets: SecretsInLogs;
   #timer: NodeJS.Timeout | null = null;
   #looking = false;
@@ -37,7 +44,8 @@ export class SecurityMonitor {
   start(): void {
     if (this.#timer) return;
     const { config } = this.#means.state();
-    this.#prints.take(config);
+    this.#prints = new Fingerprints(this.#means.recall() ?? undefined);
+    this.#take(config);
     this.#timer = setInterval(() => void this.look(), config.security.intervalMs);
     this.#timer.unref();
     void this.look();
@@ -46,6 +54,23 @@ export class SecurityMonitor {
   stop(): void {
     if (this.#timer) clearInterval(this.#timer);
     this.#timer = null;
+  }
+
+  /** azora.yaml has been applied as it is now, with this result, which is answered. */
+  applied<T>(result: T): T {
+    const { config } = this.#means.state();
+    if (this.#timer) {
+      this.#prints.renew(config.file);
+      this.#take(config);
+    }
+    return result;
+  }
+
+  /** What is declared anew is from now on to stay as it is now. */
+  #take(config: SystemConfig): void {
+    this.#taken = config;
+    this.#prints.take(config);
+    this.#means.remember(this.#prints.toRemember());
   }
 
   /** One round. One that takes longer than the interval is not overtaken. */
@@ -66,9 +91,10 @@ export class SecurityMonitor {
   async #findings(): Promise<Finding[]> {
     const state = this.#means.state();
     const { config } = state;
+    if (config !== this.#taken) this.#take(config);
     const trees = await this.#trees(state);
     const checks = await this.#means.runChecks(config);
-    return [
+    return mergeFindings([
       ...changedFiles(config, this.#prints),
       ...openFiles(config, this.#means.folder),
       ...undeclaredListeners(trees),
@@ -77,10 +103,11 @@ export class SecurityMonitor {
       ...runningAsRoot(config),
       ...this.#secrets.round(
         config,
+        state.boot.startedAt.wall,
         [...state.instances.values()].map(({ organ, name }) => ({ organ, instance: name })),
       ),
       ...failedChecks(config, checks),
-    ];
+    ]);
   }
 
   async #trees(state: SystemState): Promise<Tree[]> {

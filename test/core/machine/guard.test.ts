@@ -3,8 +3,11 @@ import type { SystemConfig } from '../../../src/core/config/model.ts';
 import {
   compareFindings,
   type Finding,
+  mergeFindings,
   readDecision,
+  SECURE,
   type Severity,
+  securityAfter,
   threatLevelOf,
 } from '../../../src/core/security.ts';
 import { organ, system, World } from './world.ts';
@@ -88,7 +91,44 @@ describe('findings', () => {
   });
 });
 
+test('a Critical one that was found while the system booted is an emergency once it is ready', () => {
+  const world = new World(system([organ('ledger')], { emergency: { on: ['security-critical'], deadlineMs: 15_000 } }));
+  world.up();
+  world.ready('ledger');
+  world.send({ type: 'findings', findings: [found('a', 'Critical')] });
+  expect(world.state.boot.phase).toBe('booting');
+  world.checks();
+  world.send({ type: 'findings', findings: [found('a', 'Critical')] });
+  expect(world.state.boot.phase).toBe('emergency');
+  expect(world.event('emergency-shutdown').data.reason).toBe('security finding a: a is bad');
+});
+
+test('several sightings of one matter are one finding, with all the evidence, in whatever order they come', () => {
+  const sightings = [found('a', 'Low', 'pid 2'), found('b', 'High'), found('a', 'Medium', 'pid 1')];
+  const merged = mergeFindings(sightings);
+  expect(merged).toEqual([found('a', 'Medium', 'pid 1; pid 2'), found('b', 'High')]);
+  expect(compareFindings(merged, mergeFindings(sightings.toReversed()))).toEqual({ news: [], over: [] });
+});
+
+test('the events of a boot say what is open: the next supervisor goes on from there and says nothing twice', () => {
+  const world = guarded();
+  world.send({ type: 'findings', findings: [found('a', 'High'), found('b', 'Low')] });
+  world.send({ type: 'findings', findings: [found('a', 'High', 'more'), found('c', 'Medium')] });
+  expect(securityAfter(world.events)).toEqual(world.state.security);
+  world.send({ type: 'findings', findings: [] });
+  expect(securityAfter(world.events)).toEqual(SECURE);
+});
+
 describe('decisions', () => {
+  test('what a user has stopped is not restarted', () => {
+    const world = guarded();
+    world.send({ type: 'act', verb: 'stop', instances: ['ledger'] });
+    world.obeys('ledger');
+    decide(world, { action: 'restart-organ', organ: 'ledger', reason: 'tampered' });
+    expect(kinds(world)).toEqual(['decision', 'refused']);
+    expect(world.tag('ledger')).toBe('stopped');
+  });
+
   test('what is allowed is carried out', () => {
     const world = guarded();
     decide(world, { action: 'restart-organ', organ: 'ledger', reason: 'tampered', confidence: 0.9 });
