@@ -215,7 +215,8 @@ export function operations(means: OperationsMeans): Operations {
       const { state } = supervisor;
       return {
         instances: names.map((name) => {
-          const instance = state.instances.get(name)!;
+          const instance = state.instances.get(name);
+          if (!instance) return { instance: name, state: 'stopped', reason: 'it is declared no more' };
           return {
             instance: name,
             state: publicState(instance.state.tag),

@@ -341,10 +341,15 @@ describe('what goes wrong is named', () => {
     ['a command that does not exist', { command: 'no-such-command-here' }, /no-such-command-here.*not found in PATH/],
     ['a file that is not executable', { command: ['./data'] }, /data.*not executable/],
     ['a folder that does not exist', { command: 'true', cwd: 'nowhere' }, /nowhere.*no such folder/],
+    [
+      'a bad shebang',
+      { command: ['./script'] },
+      /script: its first line names the interpreter \/usr\/bin\/pyton3, which does not exist/,
+    ],
   ])('%s fails at once, without a restart', async (_, organ, message) => {
     await using system = await rig.system({
       yaml: { organs: { web: { ...organ, critical: true } } },
-      files: { data: 'x' },
+      files: { data: 'x', script: '#!/usr/bin/pyton3\n' },
     });
     const { stderr } = await system.expect(1, ['up', '-d']);
     expect(stderr).toMatch(message);

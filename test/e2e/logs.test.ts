@@ -63,7 +63,10 @@ describe('a flood', () => {
       const daemons = [whole.pid!, whole.keeperPid!];
       const before = daemons.map(rssOf);
       system.write('go', '');
+      const begin = performance.now();
       await system.waitFor(({ organs }) => organs[0]?.state === 'completed', 300_000);
+      const seconds = (performance.now() - begin) / 1000;
+      console.info(`${FLOOD_BYTES / 1e6} MB in ${seconds.toFixed(2)} s, the start of Node included`);
       const after = daemons.map(rssOf);
       expect(await up.finished()).toMatchObject({ code: 0 });
 
