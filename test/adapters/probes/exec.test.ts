@@ -110,7 +110,9 @@ describe('an exec probe', () => {
     await expectNothingLeft(outcome);
   });
 
-  test('twenty at once that hang end at their deadline, and share the search for what they left', async () => {
+  test('twenty at once that hang end at their deadline, and share the search for what they left', {
+    timeout: 30_000,
+  }, async () => {
     const outcomes = await Promise.all(
       Array.from({ length: 20 }, () => probing(sh('setsid sleep 100 & sleep 100'), {}, 500)),
     );
