@@ -1,9 +1,20 @@
 import { readFileSync } from 'node:fs';
-import { Client, connectEvents, connectState, dataFolder, serve } from '../kit/index.ts';
+import * as z from 'zod';
+import { Client, connectEvents, connectState, dataFolder, log, serve } from '../kit/index.ts';
 import { monitoring } from './organ.ts';
 
+const interval = z.coerce
+  .number()
+  .int()
+  .min(100)
+  .max(3_600_000)
+  .default(15_000)
+  .safeParse(process.env.MONITORING_INTERVAL_MS);
+if (!interval.success) {
+  log(`monitoring cannot start: MONITORING_INTERVAL_MS: ${z.prettifyError(interval.error)}`);
+  process.exit(1);
+}
 const client = new Client();
-const interval = process.env.MONITORING_INTERVAL_MS;
 await serve(
   monitoring({
     folder: dataFolder('monitoring'),
@@ -12,6 +23,6 @@ await serve(
     state: connectState({ client }),
     registryUrl: process.env.AZORA_REGISTRY_URL,
     rules: JSON.parse(readFileSync(new URL('rules.json', import.meta.url), 'utf8')),
-    ...(interval ? { intervalMs: Number(interval) } : {}),
+    intervalMs: interval.data,
   }),
 );

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { VirtualAuthenticator } from '../../organs/mint/authenticator.fixture.ts';
 import { passkeyText } from '../../organs/mint/organ.ts';
 import { ed25519Signer, mlDsaSigner } from '../../organs/mint/selftest.ts';
@@ -13,7 +14,7 @@ import { rig, type System } from './rig.ts';
 
 /** Azora OS as it is in this checkout, with a state folder of its own. */
 const root = resolve(import.meta.dirname, '../..');
-const here = { AZORA_FILE: join(root, 'azora.yaml'), AZORA_STATE_DIR: '.azora' };
+const here = { AZORA_FILE: join(root, 'azora.yaml'), AZORA_STATE_DIR: '.azora', MONITORING_INTERVAL_MS: '2000' };
 
 async function azoraOs(options: CallerOptions = {}): Promise<{ system: System; caller: Caller }> {
   const system = await rig.system({ yaml: { organs: {} }, env: here });
@@ -182,6 +183,29 @@ async function everythingAddsUp(user: Caller, days: number): Promise<void> {
   });
 }
 
+/** The inventory has every organ in its category, and monitoring has read what each instance tells of itself. */
+async function everyoneIsSeen(user: Caller): Promise<void> {
+  const { organs } = parse(readFileSync(join(root, 'azora.yaml'), 'utf8')) as {
+    organs: Record<string, { category: string; replicas?: number }>;
+  };
+  const inventory = await user.get('/system/inventory');
+  const listed = inventory.organs.map(({ name, category }: { name: string; category: string }) => [name, category]);
+  expect(listed.toSorted()).toEqual(
+    Object.entries(organs)
+      .map(([name, { category }]) => [name, category])
+      .toSorted(),
+  );
+  const instances = Object.values(organs).reduce((sum, { replicas = 1 }) => sum + replicas, 0);
+  await user.until('/monitoring/targets', async ({ targets }) => {
+    const read = targets.filter(
+      ({ up, instance }: { up: boolean; instance: string }) => up && instance !== 'service-registry',
+    );
+    return read.length >= instances;
+  });
+  const { series } = await user.get('/monitoring/history?metric=covenant_height');
+  expect(series.length).toBe(1);
+}
+
 interface Link {
   readonly seq: number;
   readonly at: number;
@@ -219,6 +243,7 @@ describe('Azora OS, through its gateway only', () => {
     await using _ = system;
     await aDay(caller, 'thandi');
     await everythingAddsUp(caller, 1);
+    await everyoneIsSeen(caller);
     expect(caller.refusals).toEqual([]); // nobody was killed, so nothing was unavailable
     const { organs } = await system.waitFor(({ system: { status } }) => status === 'Operational', 60_000); // a busy machine may be slow once
     expect(new Set(organs.map(({ organ }) => organ)).size).toBeGreaterThanOrEqual(16);
