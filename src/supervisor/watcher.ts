@@ -28,12 +28,16 @@ interface Silence {
 
 /** How often silences are looked at: finer than the shortest interval that makes sense. */
 const LOOK: Schedule = { intervalMs: 1000 };
+/** A look that comes later than this was held up by azora's standing still: whoever was to be asked has not been. */
+const LATE_LOOK_MS = 1.25 * LOOK.intervalMs;
 /** A name that no instance has. */
 const LOOK_KEY = '(silence)';
 
 export class Watcher {
   readonly #wheel: Wheel;
   readonly #clock: AwakeClock;
+  readonly #now: () => number;
+  #lookedAt = 0;
   readonly #probe: typeof runProbe;
   readonly #aborts = new Map<string, AbortController>();
   /** Of those that are monitored. */
@@ -41,7 +45,8 @@ export class Watcher {
 
   constructor(timers: Timers, probe = runProbe) {
     this.#wheel = new Wheel(timers);
-    this.#clock = new AwakeClock(() => timers.now());
+    this.#now = () => timers.now();
+    this.#clock = new AwakeClock(this.#now);
     this.#probe = probe;
   }
 
@@ -53,7 +58,10 @@ export class Watcher {
   /** From now on, at its interval and its own place within it. */
   monitor(watched: Watched): void {
     this.#watch(watched, { intervalMs: watched.health.intervalMs });
-    if (this.#silences.size === 0) this.#wheel.add(LOOK_KEY, LOOK, () => this.#lookForSilence());
+    if (this.#silences.size === 0) {
+      this.#lookedAt = this.#now();
+      this.#wheel.add(LOOK_KEY, LOOK, () => this.#lookForSilence());
+    }
     this.#silences.set(watched.instance, { watched, since: this.#clock.read() });
   }
 
@@ -83,8 +91,12 @@ export class Watcher {
   /** A probe has a deadline of its own; one that outlives it, or is never begun, is azora's own trouble, and said all the same. */
   #lookForSilence(): void {
     const now = this.#clock.read();
+    const isLate = this.#now() - this.#lookedAt > LATE_LOOK_MS;
+    this.#lookedAt = this.#now();
     for (const silence of this.#silences.values()) {
       if (silence.since === null) continue;
+      // After a pause patience begins anew: even the little that the clock counts of it may be more than a short interval.
+      if (isLate) silence.since = now;
       const { health, onUnheard } = silence.watched;
       const forMs = now - silence.since;
       if (forMs <= 2 * health.intervalMs + health.timeoutMs) continue;

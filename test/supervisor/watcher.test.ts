@@ -8,7 +8,7 @@ const INTERVAL_MS = 30_000;
 const TIMEOUT_MS = 5_000;
 
 /** A monitored instance whose probes answer while `answers` says so, and hang otherwise. */
-function monitored() {
+function monitored({ intervalMs = INTERVAL_MS, timeoutMs = TIMEOUT_MS } = {}) {
   const time = new VirtualTime();
   const seen: Observation[] = [];
   const unheard: number[] = [];
@@ -21,7 +21,7 @@ function monitored() {
       signal?.addEventListener('abort', () => resolve(passed));
     });
   });
-  const health = { ...organ('web').health, intervalMs: INTERVAL_MS, timeoutMs: TIMEOUT_MS };
+  const health = { ...organ('web').health, intervalMs, timeoutMs };
   const watched = {
     ...{ instance: 'web', health, endpoint: undefined, place: { endpointOf: () => undefined, cwd: '/', env: {} } },
     onObservation: (observation: Observation) => void seen.push(observation),
@@ -65,6 +65,19 @@ test('time in which azora did not run is not held against it', async () => {
   await rig.time.sleepThrough(24 * 3_600_000);
   await awake(rig.time, INTERVAL_MS);
   expect(rig.unheard).toEqual([]);
+});
+
+test('nor is it with the shortest of intervals, however often it stands still', async () => {
+  const rig = monitored({ intervalMs: 100, timeoutMs: 200 });
+  for (const pause of [1300, 1900, 2500, 60_000, 86_400_000]) {
+    await awake(rig.time, 777);
+    await rig.time.sleepThrough(pause);
+  }
+  await awake(rig.time, 5000);
+  expect(rig.unheard).toEqual([]);
+  rig.answers = false;
+  await awake(rig.time, 5000);
+  expect(rig.unheard).toHaveLength(1);
 });
 
 test('one that is not watched any more is neither asked nor missed, and its late answer is dropped', async () => {
