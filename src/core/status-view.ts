@@ -18,7 +18,7 @@ export interface Surroundings {
   readonly pid: number;
   readonly keeperPid: number | null;
   readonly registryUrl: string | null;
-  readonly limits?: LimitsStatus | null;
+  readonly limits?: () => LimitsStatus | null;
   /** Hides secrets in what is shown. */
   readonly mask: (text: string) => string;
   readonly portsOf: (instance: string) => Readonly<Record<string, number>>;
@@ -33,6 +33,7 @@ export interface Surroundings {
 export function statusDocument(system: SystemState, around: Surroundings): StatusDocument {
   const { boot, config } = system;
   const running = boot.phase !== 'stopped' && boot.phase !== 'halted';
+  const limits = around.limits?.() ?? null;
   return {
     version: 1,
     system: {
@@ -48,7 +49,7 @@ export function statusDocument(system: SystemState, around: Surroundings): Statu
       file: config.file,
       configHash: config.configHash,
       registryUrl: around.registryUrl,
-      ...(around.limits ? { limits: around.limits } : {}),
+      ...(limits ? { limits } : {}),
     },
     organs: [...system.instances.values()].map((instance) => instanceStatus(system, instance, around)),
   };

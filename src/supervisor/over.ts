@@ -1,3 +1,4 @@
+import { Instances } from '../core/machine/instances.ts';
 import type { Instance, SystemState } from '../core/machine/state.ts';
 import { lifeOf } from '../core/machine/state.ts';
 import type { LifeKey } from '../keeper/protocol.ts';
@@ -21,10 +22,9 @@ export class Over {
 
   /** To be told of every change. */
   onChanged(before: SystemState, after: SystemState): void {
-    if (before.instances === after.instances) return;
-    for (const instance of after.instances.values()) {
+    for (const instance of Instances.changed(before.instances, after.instances)) {
       const was = before.instances.get(instance.name);
-      if (was && was !== instance) this.#compare(was, instance);
+      if (was) this.#compare(was, instance);
     }
   }
 

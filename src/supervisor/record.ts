@@ -1,5 +1,6 @@
 import type { Store } from '../adapters/sqlite/store.ts';
 import type { Json } from '../core/json.ts';
+import { Instances, isSameButSeen } from '../core/machine/instances.ts';
 import type { Boot, Instance, SystemState } from '../core/machine/state.ts';
 import { instanceStatus, type Surroundings } from '../core/status-view.ts';
 import { timestamp } from '../core/time.ts';
@@ -18,12 +19,16 @@ export function recordChanges(
   around: Surroundings,
   redaction: Redaction,
 ): void {
-  const changed = [...now.instances.values()].filter((instance) => before?.instances.get(instance.name) !== instance);
-  const dropped = before ? [...before.instances.keys()].filter((name) => !now.instances.has(name)) : [];
+  const changed = before ? Instances.changed(before.instances, now.instances) : [...now.instances.values()];
+  const dropped = before ? Instances.dropped(before.instances, now.instances) : [];
   for (const name of dropped) store.removeInstance(name);
   forgetInstances(store, dropped);
   if (changed.length === 0) return;
-  store.saveInstances(changed.map((instance) => instanceStatus(now, instance, around)));
+  const news = changed.filter((instance) => {
+    const was = before?.instances.get(instance.name);
+    return !was || !isSameButSeen(was, instance);
+  });
+  if (news.length > 0) store.saveInstances(news.map((instance) => instanceStatus(now, instance, around)));
   const checked = changed.filter(
     (instance) =>
       instance.health.checkedAt !== null &&
@@ -51,7 +56,7 @@ export function recordChanges(
     );
   }
   // What a next supervisor needs to go on from here.
-  for (const instance of changed) {
+  for (const instance of news) {
     const saved = { bootId: now.boot.bootId, instance: redaction.sentences(instance) };
     store.remember(MEMORY + instance.name, saved as unknown as Json);
   }

@@ -4,6 +4,7 @@ import type { RunningRegistry } from '../adapters/registry/server.ts';
 import type { OrganConfig } from '../core/config/model.ts';
 import type { NewEvent } from '../core/events.ts';
 import { FailureError } from '../core/failures.ts';
+import { Instances } from '../core/machine/instances.ts';
 import { type Instance, instanceNames, isAlive, type SystemState } from '../core/machine/state.ts';
 import type { OrganEntry, RegistryView } from '../core/registry.ts';
 import type { Health } from '../core/status.ts';
@@ -96,9 +97,8 @@ export class RegistryHost {
 
   /** Enters what has become reachable and withdraws what has not stayed so. */
   onChanged(before: SystemState | null, after: SystemState): void {
-    if (before?.instances === after.instances) return;
-    for (const instance of after.instances.values()) {
-      if (before?.instances.get(instance.name) === instance) continue;
+    const changed = before ? Instances.changed(before.instances, after.instances) : after.instances.values();
+    for (const instance of changed) {
       if (!isAlive(instance)) this.#forget(instance.name);
       const url = this.#means.urlOf(instance.name);
       if (url === null) continue;

@@ -629,7 +629,7 @@ export class Wiring {
       pid: process.pid,
       keeperPid: this.#keeper.info?.pid ?? null,
       registryUrl: this.#registry.url,
-      limits: this.#supervisor ? this.#limits.status(this.#supervisor.state) : null,
+      limits: () => (this.#supervisor ? this.#limits.status(this.#supervisor.state) : null),
       mask: this.#redaction.text,
       portsOf: (instance) => this.#endpoints.portsOf(instance),
       urlOf: (instance) => this.#endpoints.urlOf(instance),

@@ -2,6 +2,7 @@ import type { NewEvent } from '../events.ts';
 import type { Phase } from '../status.ts';
 import type { Instant } from '../time.ts';
 import type { Effect } from './effects.ts';
+import { Instances } from './instances.ts';
 import { transitiveDependents } from './relations.ts';
 import type { Boot, Instance, SystemState } from './state.ts';
 import type { Context, Turn } from './turn.ts';
@@ -15,7 +16,7 @@ export class Draft {
   readonly changed = new Set<string>();
   readonly at: Instant;
   readonly #random: number;
-  #instances: Map<string, Instance> | null = null;
+  #instances: Instances | null = null;
 
   constructor(system: SystemState, at: Instant, random: number) {
     this.system = system;
@@ -40,10 +41,10 @@ export class Draft {
 
   replace(instance: Instance): void {
     if (!this.#instances || this.#instances !== this.system.instances) {
-      this.#instances = new Map(this.system.instances);
+      this.#instances = Instances.copyOf(this.system.instances);
       this.system = { ...this.system, instances: this.#instances };
     }
-    this.#instances.set(instance.name, instance);
+    this.#instances.set(instance);
     this.changed.add(instance.name);
   }
 
