@@ -43,7 +43,8 @@ export async function runSupervisor(argv: readonly string[]): Promise<void> {
   process.on('SIGINT', () => wiring.down('SIGINT to the supervisor'));
   process.on('SIGHUP', () => {}); // it belongs to no terminal
   await wiring.start();
-  setTimeout(() => void loadTheRest(), LOAD_THE_REST_MS).unref();
+  // What cannot be loaded now (no file descriptors left) is loaded when it is needed.
+  setTimeout(() => void loadTheRest().catch(() => {}), LOAD_THE_REST_MS).unref();
 }
 
 /** What was left out for a fast start: an upgrade may take the files away under a process that lives for months. */

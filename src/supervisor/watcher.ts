@@ -82,6 +82,8 @@ export class Watcher {
       const target = { endpoint: endpoint ?? null, cwd: place.cwd, env: place.env };
       const seen = await this.#probe(probe, health.expect, target, health.timeoutMs, abort.signal);
       if (abort.signal.aborted) return;
+      // Nobody was asked, so nobody is judged; when it goes on like that, the silence is.
+      if (seen.verdict === 'fail' && seen.unasked) return;
       const silence = this.#silences.get(watched.instance);
       if (silence) silence.since = this.#clock.read();
       watched.onObservation(seen);

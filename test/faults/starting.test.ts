@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { connectSupervisor } from '../../src/cli/connect.ts';
 import { quiet } from '../e2e/rig/organs.ts';
 import { rig, type System } from '../e2e/rig.ts';
-import { asOrdinaryUser, daemonPid, limit, pause } from './support.ts';
+import { asOrdinaryUser, daemonPid, limit, pause, pidsOf } from './support.ts';
 
 describe('the end of what has just begun', () => {
   const once = { restart: { policy: 'always', delay: '10ms', limit: 2, jitter: 0 } };
@@ -98,6 +98,41 @@ describe.skipIf(process.platform !== 'linux')('a machine that has no room', () =
     expect(system.processes().filter(({ command }) => !command.startsWith('azora '))).toEqual([]);
   });
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'a supervisor that is short of files judges nobody by probes that it could not carry out',
+  async () => {
+    const asked = (health: object) =>
+      rig.puppet({ ports: { http: 'auto' }, health: { interval: '100ms', timeout: '5s', failures: 1, ...health } }, [
+        '--listen',
+      ]);
+    await using system = await rig.system({
+      yaml: {
+        organs: {
+          http: asked({ http: '/healthz' }),
+          exec: asked({ exec: 'true' }),
+          tcp: asked({ tcp: '${organs.tcp.port}' }),
+        },
+      },
+    });
+    await system.expect(0, ['up', '-d']);
+    await system.waitForEvent(({ type }) => type === 'system-ready');
+    const before = pidsOf(await system.status());
+    const supervisor = daemonPid(system, 'supervisor')!;
+    limit(supervisor, 'nofile', 10); // fewer than it holds already
+    await pause(1500); // fifteen probes of each
+    limit(supervisor, 'nofile', null);
+    await pause(500);
+    expect(pidsOf(await system.status())).toEqual(before);
+    expect(system.events.filter(({ type, data }) => type === 'health-changed' && data.to === 'Critical')).toEqual([]);
+    const status = await system.waitFor(({ organs }) => organs.every(({ health }) => health === 'Healthy'));
+    expect(status.organs.map(({ restarts, errors }) => [restarts, errors])).toEqual([
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ]);
+  },
+);
 
 describe('two hundred that crash as soon as they have begun', () => {
   test('control answers all the while', async () => {

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CheckProbe, Expectation, Probe } from '../../core/config/model.ts';
 import { excerpt, readHealthBody, unmet } from '../../core/expectation.ts';
 import { killGroup, killMarked } from './leftovers.ts';
-import { failed, type ProbeOutcome, type ProbeRun, passed, withWords } from './probe.ts';
+import { failed, failedBy, type ProbeOutcome, type ProbeRun, passed, withWords } from './probe.ts';
 
 type ExecProbe = Extract<Probe | CheckProbe, { kind: 'exec' }>;
 
@@ -66,8 +66,9 @@ export async function execProbe(probe: ExecProbe, expect: Expectation, run: Prob
     );
   }
   if (child.pid === undefined) {
-    const { originalMessage } = await child;
-    return failed(latencyMs, `cannot run ${probe.command.text}: ${originalMessage ?? 'it could not be started'}`);
+    const { originalMessage, code } = await child;
+    const reason = `cannot run ${probe.command.text}: ${originalMessage ?? 'it could not be started'}`;
+    return failedBy({ code }, latencyMs, reason);
   }
   killGroup(child.pid, true);
   await Promise.race([Promise.all([stdout.ended, stderr.ended]), delay(DRAIN_MS, undefined, { ref: false })]);

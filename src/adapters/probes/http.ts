@@ -1,7 +1,7 @@
 import { type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
 import type { CheckProbe, Expectation, Probe } from '../../core/config/model.ts';
 import { readHealthBody, SILENT, unmet } from '../../core/expectation.ts';
-import { connectionReason, failed, type ProbeOutcome, type ProbeRun, passed, withWords } from './probe.ts';
+import { connectionReason, failed, failedBy, type ProbeOutcome, type ProbeRun, passed, withWords } from './probe.ts';
 
 type HttpProbe = Extract<Probe | CheckProbe, { kind: 'http' }>;
 
@@ -55,7 +55,7 @@ export async function httpProbe(probe: HttpProbe, expect: Expectation, run: Prob
         settle(failed(run.watch.elapsedMs(), `the answer of ${where} broke off: ${error.message}`)),
       );
     });
-    outgoing.on('error', (error) => settle(failed(run.watch.elapsedMs(), reasonOf(error, where))));
+    outgoing.on('error', (error) => settle(failedBy(error, run.watch.elapsedMs(), reasonOf(error, where))));
     run.signal.addEventListener(
       'abort',
       () => {

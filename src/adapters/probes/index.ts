@@ -1,6 +1,6 @@
 import type { CheckProbe, Expectation, Probe } from '../../core/config/model.ts';
 import { humanDuration } from '../../core/time.ts';
-import { failed, type ProbeOutcome, type ProbeRun, type ProbeTarget } from './probe.ts';
+import { failed, failedBy, type ProbeOutcome, type ProbeRun, type ProbeTarget } from './probe.ts';
 import { Stopwatch } from './stopwatch.ts';
 
 export type { ProbeOutcome, ProbeTarget };
@@ -54,10 +54,8 @@ export async function runProbe(
     const ask = (await PROBES[probe.kind]()) as Ask<AskedProbe['kind']>;
     return await ask(probe, expect, { target, watch, signal: abort.signal });
   } catch (error) {
-    return failed(
-      watch.elapsedMs(),
-      `the probe itself failed: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    const reason = `the probe itself failed: ${error instanceof Error ? error.message : String(error)}`;
+    return failedBy(error, watch.elapsedMs(), reason);
   } finally {
     signal?.removeEventListener('abort', cancel);
   }

@@ -4,7 +4,13 @@ import type { Stopwatch } from './stopwatch.ts';
 /** What one probe found. `reason` is one sentence that is true on its own. */
 export type ProbeOutcome =
   | ({ readonly verdict: 'pass'; readonly latencyMs: number } & HealthBody)
-  | ({ readonly verdict: 'fail'; readonly latencyMs: number; readonly reason: string } & HealthBody);
+  | ({
+      readonly verdict: 'fail';
+      readonly latencyMs: number;
+      readonly reason: string;
+      /** The probe could not be carried out, for want of what azora itself needs for it: that says nothing about whom it was to ask. */
+      readonly unasked?: boolean;
+    } & HealthBody);
 
 /** What a probe refers to without naming it. */
 export interface ProbeTarget {
@@ -32,6 +38,15 @@ export function failed(latencyMs: number, reason: string, body: HealthBody = SIL
   return { verdict: 'fail', latencyMs, reason, ...body };
 }
 
+/** What this machine is short of, not the other side. EAGAIN is fork's: a socket has none here. */
+const SHORTAGES = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'ENOBUFS', 'EADDRNOTAVAIL'];
+
+/** As `failed`, of an error: it may mean that nobody was asked. */
+export function failedBy(error: unknown, latencyMs: number, reason: string): ProbeOutcome {
+  const unasked = SHORTAGES.includes(codeOf(error));
+  return { verdict: 'fail', latencyMs, reason, ...SILENT, ...(unasked ? { unasked } : {}) };
+}
+
 /** A reason, with what the other side itself said about it where it said anything. */
 export function withWords(reason: string, text: string, body: HealthBody): string {
   const words = body.bodyReason ?? excerpt(text);
@@ -53,9 +68,16 @@ const CONNECTION_ERRORS: Readonly<Record<string, (where: string) => string>> = {
 
 /** What a connection's error means, as a sentence. A host with several addresses is told by its first one. */
 export function connectionReason(error: Error, where: string): string {
-  const first = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error;
-  const code = 'code' in first && typeof first.code === 'string' ? first.code : '';
-  return CONNECTION_ERRORS[code]?.(where) ?? `connection to ${where} failed: ${first.message}`;
+  const first = firstOf(error);
+  return CONNECTION_ERRORS[codeOf(first)]?.(where) ?? `connection to ${where} failed: ${first.message}`;
+}
+
+const firstOf = (error: Error): Error =>
+  error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error;
+
+function codeOf(error: unknown): string {
+  const { code } = (error instanceof Error ? firstOf(error) : (error ?? {})) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
 }
 
 /** `host:port`, with the brackets that an IPv6 address needs. */

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import type { CheckProbe, Expectation, Probe } from '../../core/config/model.ts';
-import { connectionReason, failed, hostPort, type ProbeOutcome, type ProbeRun, passed } from './probe.ts';
+import { connectionReason, failed, failedBy, hostPort, type ProbeOutcome, type ProbeRun, passed } from './probe.ts';
 
 type TcpProbe = Extract<Probe | CheckProbe, { kind: 'tcp' }>;
 
@@ -22,7 +22,7 @@ export async function tcpProbe(probe: TcpProbe, _expect: Expectation, run: Probe
       const latencyMs = run.watch.elapsedMs();
       settle(self ? failed(latencyMs, `connection to ${where} refused: nothing listens there`) : passed(latencyMs));
     });
-    socket.on('error', (error) => settle(failed(run.watch.elapsedMs(), connectionReason(error, where))));
+    socket.on('error', (error) => settle(failedBy(error, run.watch.elapsedMs(), connectionReason(error, where))));
     run.signal.addEventListener(
       'abort',
       () => settle(failed(run.watch.elapsedMs(), `${String(run.signal.reason)} (${where}, while connecting)`)),
