@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Channel } from '../adapters/socket/channel.ts';
-import { fail } from '../core/failures.ts';
+import { FailureError, fail } from '../core/failures.ts';
 import { KEEPER_PROTOCOL, type KeeperInfo, type KeeperMethods, type KeeperNotices } from '../keeper/protocol.ts';
 
 /** The supervisor's side of the conversation with the keeper. */
@@ -73,4 +73,9 @@ function open(path: string): Promise<Socket> {
     });
     socket.once('error', reject);
   });
+}
+
+/** What was asked of a keeper that is gone is looked at again with the next one. */
+export function ignoreLostKeeper(error: unknown): void {
+  if (!(error instanceof FailureError)) throw error;
 }

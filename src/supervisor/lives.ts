@@ -2,7 +2,7 @@ import { failpoint } from '../adapters/failpoint.ts';
 import type { OrganConfig } from '../core/config/model.ts';
 import { FailureError } from '../core/failures.ts';
 import type { ExitRecord, LifeKey, ProcessInfo, SpawnRequest, SpawnResult } from '../keeper/protocol.ts';
-import type { KeeperChannel } from './keeper-link.ts';
+import { ignoreLostKeeper, type KeeperChannel } from './keeper-link.ts';
 
 /**
  * Begins and ends process lives, through the keeper. It is waited for without a limit: while it is paused nothing can be done, its
@@ -72,7 +72,7 @@ export class Lives {
     this.#ending.set(name, () => {
       // Who has left the group (setsid, a double fork) has not been told yet.
       setTimeout(() => {
-        if (this.#ending.has(name)) keeper.request('signalTree', { ...key, signal }).catch(ignoreLostConnection);
+        if (this.#ending.has(name)) keeper.request('signalTree', { ...key, signal }).catch(ignoreLostKeeper);
       }, STRAGGLERS_AFTER_MS).unref();
     });
     try {
@@ -122,8 +122,3 @@ export class Lives {
 }
 
 const keyOf = ({ instance, generation }: LifeKey): string => `${instance}#${generation}`;
-
-/** The supervisor reconciles with the next keeper; there is nothing to do about this one. */
-function ignoreLostConnection(error: unknown): void {
-  if (!(error instanceof FailureError)) throw error;
-}

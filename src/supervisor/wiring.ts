@@ -1,76 +1,53 @@
 import { randomUUID } from 'node:crypto';
-import { renameSync, rmSync, statSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { now } from '../adapters/clock.ts';
 import type { CheckReport } from '../adapters/control/protocol.ts';
 import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { type Latch, readLatch, setLatch } from '../adapters/latch.ts';
-import { removeSecrets } from '../adapters/secrets-file.ts';
 import { openStore, type Store } from '../adapters/sqlite/store.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
-import { describeChanges, organChanges } from '../core/config/changes.ts';
 import type { SystemConfig } from '../core/config/model.ts';
 import { type Endpoint, fillReferences } from '../core/config/references.ts';
-import type { SystemEvent } from '../core/events.ts';
-import { FailureError, fail } from '../core/failures.ts';
+import { fail } from '../core/failures.ts';
 import { checksEvent } from '../core/machine/boot.ts';
-import { publicState } from '../core/machine/describe.ts';
-import type { CheckOutcome, SystemInput } from '../core/machine/inputs.ts';
 import { idle } from '../core/machine/new-system.ts';
-import { type Facts, type KnownLife, recover, unremembered } from '../core/machine/recover.ts';
-import { type Instance, lifeOf, type SystemState } from '../core/machine/state.ts';
-import { renderMetrics } from '../core/metrics.ts';
-import { securityAfter } from '../core/security.ts';
-import { type Surroundings as StatusSurroundings, statusDocument, systemStatus } from '../core/status-view.ts';
+import type { SystemState } from '../core/machine/state.ts';
 import { timestamp } from '../core/time.ts';
-import {
-  type ExitRecord,
-  type KeeperInfo,
-  type KeeperNotices,
-  type Life,
-  type LifeKey,
-  type ProcessInfo,
-  RETIRED,
-} from '../keeper/protocol.ts';
+import { type KeeperInfo, type LifeKey, type ProcessInfo, RETIRED } from '../keeper/protocol.ts';
 import { Attendants } from './attendants.ts';
-import {
-  type BootDocument,
-  readBootDocument,
-  removeBootDocument,
-  restoreBoot,
-  saveBoot,
-  writeBootDocument,
-} from './boot-document.ts';
+import { Books } from './books.ts';
 import { type ControlServer, serveControl } from './control.ts';
 import { Effects } from './effects.ts';
 import { Endpoints } from './endpoints.ts';
 import { History } from './history.ts';
 import { Hooks } from './hooks.ts';
 import { KeeperBond } from './keeper-bond.ts';
+import { ignoreLostKeeper } from './keeper-link.ts';
+import { keeperNews } from './keeper-news.ts';
 import type { Surroundings } from './launch.ts';
 import { LimitsKept } from './limits.ts';
 import { Lives } from './lives.ts';
 import { type Operations, operations } from './operations.ts';
 import { hookPlace, runOrganHook } from './organ-hook.ts';
-import { Over } from './over.ts';
-import { forgetInstances, memoryOf, recallBoot, recallInstance, recordChanges, rememberBoot } from './record.ts';
+import { memoryOf } from './record.ts';
 import { Redaction } from './redaction.ts';
 import { RegistryHost } from './registry-host.ts';
 import type { RememberedPrints } from './security/fingerprints.ts';
 import { SecurityMonitor } from './security/monitor.ts';
 import { SelfHealth } from './self-health.ts';
+import { Shown } from './shown.ts';
 import { runStopCommand } from './stop-command.ts';
 import { Supervisor } from './supervisor.ts';
+import { TakeOver } from './take-over.ts';
 import { Tokens } from './tokens.ts';
-import { Usage } from './usage.ts';
+import { Warnings } from './warnings.ts';
 import { Watcher } from './watcher.ts';
 
 /** Whoever starts a supervisor connects at once. */
 const UNUSED_MS = 5000;
-/** A minute's worth; what goes beyond is the same trouble again. */
-const MOST_WARNINGS = 60;
-const WRITE_AGAIN_MS = 1000;
-const RETAIN_EVERY_MS = 10 * 60_000;
+/** Old history is deleted when nobody waits for a boot any more. */
+const RETAIN_AFTER_MS = 1000;
 /** Hooks get so long for what they have not done yet when everything else is down. */
 const LAST_HOOKS_MS = 5_000;
 
@@ -79,6 +56,7 @@ const LAST_HOOKS_MS = 5_000;
  * and from commands goes into the supervisor's queue as inputs; what the core decides goes out through `effects`.
  */
 export class Wiring {
+  readonly #warn = new Warnings((event) => this.#supervisor?.say(event)).warn;
   readonly #folder: StateFolder;
   readonly #version: string;
   readonly #store: Store;
@@ -88,30 +66,24 @@ export class Wiring {
   /** Bytes of output that could not be kept, by instance. */
   readonly #lostBytes = new Map<string, number>();
   readonly #tokens = new Tokens();
-  readonly #usage = new Usage();
   readonly #endpoints: Endpoints;
   readonly #watcher = new Watcher({ now: () => now().mono, setTimer: cancellableTimer });
   readonly #lives: Lives;
-  readonly #limits = new LimitsKept((message) => this.#warn(message));
+  readonly #limits = new LimitsKept(this.#warn);
   readonly #registry: RegistryHost;
   readonly #effects: Effects;
   readonly #self: SelfHealth;
   readonly #security: SecurityMonitor;
   readonly #attendants: Attendants;
   readonly #does: Operations;
-  /** Warnings of the last minute, so that a trouble that feeds on its own warnings does not grow. */
-  readonly #warned: number[] = [];
   readonly #halted = Promise.withResolvers<void>();
   readonly #keeper: KeeperBond;
-  readonly #over = new Over((lives) => this.#forget(lives));
-  /** What the boot document says is run. */
-  #documented: SystemConfig | null = null;
+  readonly #books: Books;
+  readonly #shown: Shown;
+  readonly #takeOver: TakeOver;
   /** As this supervisor has set it, whatever the disk took of it. */
   #latched: Latch | null = null;
   #supervisor: Supervisor | null = null;
-  /** The state that the record and the registry know, when it is not the present one. */
-  #unrecorded: SystemState | null = null;
-  #writing: NodeJS.Timeout | null = null;
   #control: ControlServer | null = null;
   #ending = false;
 
@@ -146,16 +118,28 @@ export class Wiring {
     });
     this.#history.listen((event) => this.#hooks.onEvent(event));
     this.#endpoints = new Endpoints(folder.root);
+    this.#shown = new Shown({
+      running: () => this.#supervisor,
+      store: this.#store,
+      history: this.#history,
+      endpoints: this.#endpoints,
+      limits: this.#limits,
+      redaction: this.#redaction,
+      self: this.#self,
+      registry: () => this.#registry,
+      keeper: () => this.#keeper,
+      lostBytes: this.#lostBytes,
+    });
     this.#registry = new RegistryHost({
       tokens: this.#tokens,
       state: () => this.#supervisor?.state ?? null,
       urlOf: (instance) => this.#endpoints.urlOf(instance),
       say: (event) => this.#supervisor?.say(event),
-      warn: (message) => this.#warn(message),
+      warn: this.#warn,
       hide: this.#redaction.value,
-      metrics: () => this.#metrics(),
+      metrics: () => this.#shown.metrics(),
       events: {
-        after: (id) => this.#eventsAfter(id),
+        after: (id) => this.#shown.eventsAfter(id),
         listen: (listener) => this.#history.listen(listener),
       },
     });
@@ -174,9 +158,31 @@ export class Wiring {
     this.#keeper = new KeeperBond({
       folder,
       version,
-      listeners: this.#listeners(),
+      listeners: keeperNews({
+        recordExit: (exit) => this.#books.recordExit(exit),
+        lives: () => this.#lives,
+        self: this.#self,
+        lostBytes: this.#lostBytes,
+        // Before all that the keeper knows has been looked at, its news make no sense, and are part of that anyway.
+        tell: (instance, input) => {
+          if (this.#keeper.isOpen) this.#supervisor?.dispatch({ type: 'instance', instance, input });
+        },
+        warn: this.#warn,
+      }),
       onLost: () => this.#onKeeperLost(),
       onReplaced: (info) => this.#onKeeperReplaced(info),
+    });
+    this.#books = new Books({
+      folder,
+      store: this.#store,
+      redaction: this.#redaction,
+      tokens: this.#tokens,
+      endpoints: this.#endpoints,
+      registry: this.#registry,
+      keeper: this.#keeper,
+      running: () => this.#supervisor,
+      shownWith: () => this.#shown.surroundings(),
+      warn: this.#warn,
     });
     this.#effects = new Effects({
       dispatch: (input) => this.#supervisor!.dispatch(input),
@@ -187,7 +193,7 @@ export class Wiring {
       endpoints: this.#endpoints,
       tokens: this.#tokens,
       surroundings: this.#surroundings,
-      recordChecks: (bootId, checks) => this.#recordChecks(bootId, checks),
+      recordChecks: (bootId, checks) => this.#books.recordChecks(bootId, checks),
       guard: () => this.#security.start(),
       onEmergency: (reason, organ) =>
         this.#latch({ reason: this.#redaction.text(reason), organ, at: timestamp(now().wall), report: null }),
@@ -206,11 +212,11 @@ export class Wiring {
     this.#attendants = new Attendants({
       state: () => this.#supervisor!.state,
       dispatch: (input) => this.#supervisor?.dispatch(input),
-      usageOf: (instance, pid) => this.#usageOf(instance, pid),
+      usageOf: (instance, pid) => this.#shown.usageOf(instance, pid),
       isHeld: (instance, limit) => this.#limits.isHeld(instance, limit),
       treeOf: async (life) => (await this.#treeOf(life)).map(({ pid }) => pid),
       scale: (organ, replicas) => this.#does.scale({ organs: { [organ]: replicas } }),
-      warn: (message) => this.#warn(message),
+      warn: this.#warn,
     });
     this.#security = new SecurityMonitor({
       folder,
@@ -222,15 +228,30 @@ export class Wiring {
       onFindings: (findings) => this.#supervisor?.dispatch({ type: 'findings', findings }),
       ...memoryOf<RememberedPrints>(this.#store, 'fingerprints', () => this.#supervisor!.state.boot.bootId),
     });
+    this.#takeOver = new TakeOver({
+      folder,
+      version,
+      store: this.#store,
+      books: this.#books,
+      history: this.#history,
+      tokens: this.#tokens,
+      limits: this.#limits,
+      endpoints: this.#endpoints,
+      keeper: this.#keeper,
+      lives: this.#lives,
+      effects: this.#effects,
+      security: this.#security,
+      prepare: (config, remembered) => this.#prepare(config, remembered),
+      adopt: (state) => this.#adopt(state),
+      sayHowTheRecordIs: () => this.#sayHowTheRecordIs(),
+    });
   }
 
   /** Connects to the keeper, takes over what runs, and answers commands from then on. */
   async start(): Promise<void> {
     const { machineBootId } = await this.#keeper.connect();
     failpoint('supervisor:linked');
-    const document = this.#readDocument();
-    if (document?.machineBootId === machineBootId) await this.#takeOver(document);
-    else if (document) this.#buryBoot(document);
+    await this.#takeOver.begin(machineBootId);
     this.#control = await serveControl({
       path: this.#folder.supervisorSocket,
       history: this.#history,
@@ -244,7 +265,7 @@ export class Wiring {
           phase: this.#supervisor?.state.boot.phase ?? null,
         }),
         retire: () => this.#retire(),
-        status: () => this.#status(),
+        status: () => this.#shown.status(),
         up: (request) => this.#redaction.answer(this.#does.up(request)),
         down: (request) => this.#redaction.answer(this.#does.down(request)),
         act: (request) => this.#redaction.answer(this.#does.act(request)),
@@ -264,7 +285,7 @@ export class Wiring {
     });
     failpoint('supervisor:listening');
     setTimeout(() => this.#endIfUnused(), UNUSED_MS).unref();
-    setTimeout(() => this.#retainHistory(), 1000).unref();
+    setTimeout(() => this.#books.retain(), RETAIN_AFTER_MS).unref();
   }
 
   /** SIGTERM: an orderly stop of everything; a second one: now. */
@@ -278,7 +299,7 @@ export class Wiring {
 
   async #create(config: SystemConfig): Promise<Supervisor> {
     const at = now();
-    this.#redact(config);
+    this.#books.redact(config);
     const remembered = {
       ports: (this.#store.recall('ports') ?? {}) as Record<string, number>,
       registryPort: this.#store.recall('registry-port') as number | null,
@@ -288,16 +309,7 @@ export class Wiring {
     if (this.#ending) fail('unreachable', 'the supervisor is ending');
     const supervisor = this.#adopt(idle(config, { bootId: randomUUID(), startedAt: at }));
     this.#keeper.open();
-    const { bootId } = supervisor.state.boot;
-    this.#store.recordBoot({
-      bootId,
-      startedAt: timestamp(at.wall),
-      configHash: config.configHash,
-      file: config.file,
-      name: config.name,
-    });
-    this.#sayWhatChanged(config);
-    this.#saveOrgans(config);
+    this.#books.begin(supervisor.state);
     failpoint('supervisor:created');
     this.#sayHowTheRecordIs();
     return supervisor;
@@ -315,104 +327,13 @@ export class Wiring {
       now,
       random: Math.random,
       perform: (effect, system) => this.#effects.perform(effect, system),
-      commit: (system) => this.#commit(system),
-      changed: (before, after) => this.#onChanged(before, after),
-    });
-    return this.#supervisor;
-  }
-
-  /** Goes on from where another supervisor ended. */
-  async #takeOver(document: BootDocument): Promise<void> {
-    const { config } = document;
-    const boot = recallBoot(this.#store, document.boot.bootId) ?? restoreBoot(document.boot);
-    this.#documented = config;
-    this.#redact(config);
-    this.#tokens.secret = document.secret;
-    this.#history.restore(this.#store.events().filter((event) => event.bootId === boot.bootId));
-    this.#limits.recall(this.#history.after(0).map(({ message }) => message));
-    this.#endpoints.restore(config, document.ports);
-    await this.#prepare(config, document);
-    const blank = { ...idle(config, boot), boot, security: securityAfter(this.#history.after(0)) };
-    const instances = new Map(
-      [...blank.instances].map(([name, instance]) => [
-        name,
-        recallInstance(this.#store, boot.bootId, name) ?? unremembered(blank, instance, now()),
-      ]),
-    );
-    const supervisor = this.#adopt({ ...blank, instances });
-    supervisor.say({
-      type: 'supervisor-started',
-      organ: null,
-      instance: null,
-      message: `a new supervisor (pid ${process.pid}, azora ${this.#version}) takes over ${config.name}`,
-      data: {
-        pid: process.pid,
-        version: this.#version,
-        phase: boot.phase,
-        status: systemStatus(supervisor.state),
-        instances: Object.fromEntries([...instances].map(([name, instance]) => [name, shownOf(instance)])),
+      commit: (system) => this.#books.commit(system),
+      changed: (before, after) => {
+        this.#attendants.follow(after);
+        this.#books.onChanged(before, after);
       },
     });
-    this.#sayHowTheRecordIs();
-    failpoint('supervisor:recalled');
-    await this.#reconcile('supervisor');
-  }
-
-  /** Brings what is known here together with what the keeper knows. */
-  async #reconcile(lost: Facts['lost']): Promise<void> {
-    const supervisor = this.#supervisor!;
-    const lives = await this.#keeper.lives();
-    for (const { exit } of lives) if (exit) this.#recordExit(exit);
-    for (const life of lives) if (!life.exit) this.#limits.learn(life, life.limits, supervisor.state.config.organs);
-    const held = [...this.#store.desired()].flatMap(([organ, desired]) => (desired === 'down' ? [organ] : []));
-    const facts = { lives: latestLives(lives), heldDown: new Set(held), lost };
-    const remembered = supervisor.state.instances;
-    const { state, effects, inputs, adopted } = recover(supervisor.state, facts, now());
-    for (const life of lives) {
-      if (life.exit === null) this.#tokens.issue(life, life.generation);
-      const present = state.instances.get(life.instance);
-      if (life.exit && (!present || lifeOf(present)?.generation !== life.generation)) this.#over.add([life]);
-    }
-    supervisor.replace(state);
-    this.#keeper.open();
-    if (lost === 'supervisor' && state.boot.phase === 'ready') this.#security.start();
-    for (const instance of state.instances.values()) {
-      if (adopted.includes(instance)) supervisor.say(adoptedEvent(instance));
-      else if (remembered.get(instance.name) !== instance) supervisor.say(lostEvent(instance));
-    }
-    for (const effect of effects) this.#effects.perform(effect, state);
-    // Of an organ that a reload has taken out of the file, just before its supervisor died.
-    const strays = lives.filter(({ exit, instance }) => exit === null && !state.instances.has(instance));
-    for (const life of strays) void this.#lives.kill(life).then(() => this.#over.add([life]), ignoreLostKeeper);
-    // An emergency whose latch was set and nothing else; and an empty `act`, for the core to look at what may start or end now.
-    const latch = readLatch(this.#folder);
-    if (latch && lost === 'supervisor') {
-      supervisor.dispatch({ type: 'emergency', reason: latch.reason, organ: latch.organ });
-    }
-    supervisor.dispatch(...inputs, { type: 'act', verb: 'start', instances: [] });
-    failpoint('supervisor:reconciled');
-  }
-
-  /** The boot document; one that nobody can read is put aside, since it would keep every next supervisor from starting. */
-  #readDocument(): BootDocument | null {
-    const path = this.#folder.bootDocument;
-    try {
-      return readBootDocument(path);
-    } catch (error) {
-      console.error(`${timestamp(now().wall)} put aside as ${path}.unreadable:`, error);
-      renameSync(path, `${path}.unreadable`);
-      return null;
-    }
-  }
-
-  /** The machine went down while it ran: none of its pids means anything any more. */
-  #buryBoot({ boot, config }: BootDocument): void {
-    const { wall } = now();
-    const message = `the machine went down while ${config.name} ran; nothing of that boot is left`;
-    this.#history.add({ type: 'warning', organ: null, instance: null, message, data: {} }, boot.bootId, wall);
-    this.#store.endBoot(boot.bootId, timestamp(wall), 'machine went down');
-    removeBootDocument(this.#folder.bootDocument);
-    removeSecrets(this.#folder.secrets);
+    return this.#supervisor;
   }
 
   /** What the keeper still knows of another boot must be gone before this one: its lives have the same names. */
@@ -450,161 +371,9 @@ export class Wiring {
     this.#store.remember('ports', this.#endpoints.toRemember());
   }
 
-  // -------------------------------------------------------------------------------------------- the record
-
-  #onChanged(before: SystemState, after: SystemState): void {
-    this.#attendants.follow(after);
-    if (before.config !== after.config) {
-      this.#redact(after.config);
-      this.#saveOrgans(after.config);
-    }
-    this.#over.onChanged(before, after);
-    if (this.#unrecorded === null) setImmediate(() => this.#recordChanges());
-    this.#unrecorded ??= before;
-  }
-
-  /** Once a turn of the loop, however much happens in it. */
-  #recordChanges(): void {
-    const before = this.#unrecorded;
-    if (before === null) return;
-    this.#unrecorded = null;
-    const { state } = this.#supervisor!;
-    recordChanges(this.#store, before, state, this.#statusSurroundings(), this.#redaction);
-    this.#registry.onChanged(before, state);
-  }
-
-  /** Before anything is done about it: a next supervisor must know what this one has decided. */
-  #commit(state: SystemState): void {
-    this.#recordChanges();
-    if (this.#documented !== state.config) this.#writeDocument(state);
-    failpoint('supervisor:document-written');
-    rememberBoot(this.#store, state.boot);
-    failpoint('supervisor:boot-committed');
-  }
-
-  /** Lives whose end is on record are of no more use to anybody. */
-  #forget(lives: readonly LifeKey[]): boolean {
-    this.#recordChanges();
-    if (!this.#keeper.isOpen || !this.#store.flush()) return false;
-    this.#keeper.channel.request('forget', { lives }).catch(() => this.#over.add(lives)); // said again to the next keeper
-    failpoint('supervisor:forgotten');
-    return true;
-  }
-
   /** Started for a command that never came, because it failed or was killed first. */
   #endIfUnused(): void {
     if (!this.#supervisor && this.#control?.clients === 0) void this.#halt();
-  }
-
-  /** Deletes what is older or more than the file allows, a little at a time, from now on. */
-  #retainHistory(): void {
-    const limits = this.#supervisor?.state.config.retention;
-    const more = limits !== undefined && this.#store.retain(limits);
-    setTimeout(() => this.#retainHistory(), limits && !more ? RETAIN_EVERY_MS : 1000).unref();
-  }
-
-  /** From now on, secrets are those of this configuration. */
-  #redact(config: SystemConfig): void {
-    if (!this.#redaction.use(config, this.#folder.secrets)) this.#writeAgain();
-  }
-
-  /** What a full disk did not take: a next supervisor, and the commands, go by it. */
-  #writeAgain(): void {
-    this.#writing ??= setTimeout(() => {
-      this.#writing = null;
-      if (!this.#supervisor || this.#ending) return;
-      const { state } = this.#supervisor;
-      if (this.#documented !== null && this.#documented !== state.config) this.#writeDocument(state);
-      if (!this.#redaction.settle()) this.#writeAgain();
-    }, WRITE_AGAIN_MS).unref();
-  }
-
-  #writeDocument({ config, boot }: SystemState): void {
-    try {
-      writeBootDocument(this.#folder.bootDocument, {
-        config,
-        boot: saveBoot(boot),
-        machineBootId: this.#keeper.info?.machineBootId ?? '',
-        secret: this.#tokens.secret,
-        ports: this.#endpoints.toRemember(),
-        registryPort: this.#registry.port,
-      });
-      this.#documented = config;
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.#warn(`${this.#folder.bootDocument} cannot be written, so no other supervisor could take over: ${why}`);
-      this.#writeAgain();
-    }
-  }
-
-  #saveOrgans(config: SystemConfig): void {
-    this.#store.saveOrgans(
-      Object.values(config.organs).map((organ) => ({
-        organ: organ.name,
-        category: organ.category,
-        kind: organ.kind,
-        critical: organ.critical,
-        desired: 'up',
-        // Environments hold secrets, and those of the whole terminal at that.
-        config: this.#redaction.text(JSON.stringify({ ...organ, env: undefined })),
-      })),
-    );
-  }
-
-  #recordChecks(bootId: string, checks: readonly CheckOutcome[]): void {
-    const at = timestamp(now().wall);
-    for (const check of this.#redaction.value(checks)) this.#store.recordCheck({ ...check, bootId, at });
-  }
-
-  /** In what the organs differ from those of the boot before, as the database remembers them. */
-  #sayWhatChanged(config: SystemConfig): void {
-    const before = this.#store.organs();
-    if (before.size === 0) return;
-    const after = Object.values(config.organs).map(({ env: _env, ...organ }) => [organ.name, organ] as const);
-    const changed = organChanges(before, new Map(this.#redaction.value(after)));
-    if (changed.length === 0) return;
-    this.#supervisor?.say({
-      type: 'config-reloaded',
-      organ: null,
-      instance: null,
-      message: `${config.file} has changed since the last boot: ${describeChanges(changed)}`,
-      data: {
-        configHash: config.configHash,
-        modifiedAt: modifiedAt(config.file),
-        system: [],
-        organs: changed.map(({ organ, action, why }) => ({ organ, action, why: [...why] })),
-      },
-    });
-  }
-
-  #warn(message: string): void {
-    const at = performance.now();
-    while (this.#warned[0] !== undefined && this.#warned[0] < at - 60_000) this.#warned.shift();
-    if (this.#warned.length >= MOST_WARNINGS) return;
-    this.#warned.push(at);
-    this.#supervisor?.say({ type: 'warning', organ: null, instance: null, message, data: {} });
-  }
-
-  // -------------------------------------------------------------------------------------------- what is shown
-
-  #status(): ReturnType<typeof statusDocument> {
-    const supervisor = this.#supervisor;
-    if (!supervisor) return fail('not-running', 'nothing is running', 'azora up');
-    return statusDocument(supervisor.state, this.#statusSurroundings());
-  }
-
-  #metrics(): string {
-    return renderMetrics({
-      status: this.#status(),
-      lostLogBytes: this.#lostBytes,
-      lastEventId: this.#history.lastId,
-      loopLagSeconds: this.#self.lagMs / 1000,
-    });
-  }
-
-  /** From the database what is not at hand any more. */
-  #eventsAfter(id: number): readonly SystemEvent[] {
-    return id + 1 < this.#history.firstKept ? this.#store.events({ sinceId: id }) : this.#history.after(id);
   }
 
   /** The comprehensive checks, now, beside whatever goes on. */
@@ -612,28 +381,13 @@ export class Wiring {
     const supervisor = this.#supervisor ?? fail('not-running', 'nothing is running', 'azora up');
     const { config, boot } = supervisor.state;
     const checks = await this.#effects.runChecks(supervisor.state, config.checks);
-    this.#recordChecks(boot.bootId, checks);
+    this.#books.recordChecks(boot.bootId, checks);
     supervisor.say(checksEvent(checks));
     const carriedOut = new Set(checks.map(({ name }) => name));
     return {
       passed: checks.every(({ passed }) => passed),
       checks,
       leftOut: config.checks.flatMap(({ name }) => (carriedOut.has(name) ? [] : [name])),
-    };
-  }
-
-  #statusSurroundings(): StatusSurroundings {
-    const at = now();
-    return {
-      now: at,
-      pid: process.pid,
-      keeperPid: this.#keeper.info?.pid ?? null,
-      registryUrl: this.#registry.url,
-      limits: () => (this.#supervisor ? this.#limits.status(this.#supervisor.state) : null),
-      mask: this.#redaction.text,
-      portsOf: (instance) => this.#endpoints.portsOf(instance),
-      urlOf: (instance) => this.#endpoints.urlOf(instance),
-      usageOf: (instance, pid) => this.#usageOf(instance, pid),
     };
   }
 
@@ -644,12 +398,6 @@ export class Wiring {
       ignoreLostKeeper(error);
       return [];
     });
-  }
-
-  #usageOf(instance: string, pid: number): ReturnType<Usage['of']> {
-    const at = now().mono;
-    const known = this.#supervisor?.state.instances.get(instance);
-    return this.#usage.of(instance, pid, (known && lifeOf(known))?.since.mono ?? at, at);
   }
 
   readonly #surroundings = (system: SystemState): Surroundings => ({
@@ -664,55 +412,6 @@ export class Wiring {
     this.#endpoints.endpointOf(organ) ?? this.#endpoints.endpointOf(`${organ}-1`);
 
   // -------------------------------------------------------------------------------------------- the keeper
-
-  #listeners(): { readonly [K in keyof KeeperNotices]: (notice: KeeperNotices[K]) => void } {
-    // Before all that the keeper knows has been looked at, its news make no sense, and are part of that anyway.
-    const tell = (instance: string, input: Extract<SystemInput, { type: 'instance' }>['input']): void => {
-      if (this.#keeper.isOpen) this.#supervisor?.dispatch({ type: 'instance', instance, input });
-    };
-    return {
-      exited: (exit) => {
-        failpoint('supervisor:exit-heard');
-        this.#recordExit(exit);
-        failpoint('supervisor:exit-recorded');
-        this.#lives.onExited(exit);
-        tell(exit.instance, { type: 'exited', generation: exit.generation, exit });
-      },
-      signalledReady: ({ instance, generation }) => {
-        failpoint('supervisor:ready-heard');
-        tell(instance, { type: 'signalledReady', generation });
-      },
-      logTrouble: ({ instance, message, lostBytes }) => {
-        this.#lostBytes.set(instance, lostBytes);
-        this.#self.trouble(`logs:${instance}`, `the output of ${instance} is not kept in full: ${message}`);
-        this.#warn(
-          `the output of ${instance} is not kept in full: ${message}${lostBytes > 0 ? `; ${lostBytes} bytes are lost` : ''}`,
-        );
-      },
-      logRecovered: ({ instance }) => {
-        this.#self.over(`logs:${instance}`);
-        this.#warn(`the output of ${instance} is kept again`);
-      },
-    };
-  }
-
-  #recordExit(exit: ExitRecord): void {
-    this.#store.recordExits([
-      {
-        instance: exit.instance,
-        code: exit.code,
-        signal: exit.signal,
-        at: timestamp(exit.at),
-        cause: exit.ours
-          ? 'asked by azora'
-          : exit.memoryLimit === undefined
-            ? exit.oomKilled
-              ? 'out of memory'
-              : 'its own'
-            : 'its memory limit',
-      },
-    ]);
-  }
 
   /** Whether there is anything to go on with. */
   #onKeeperLost(): boolean {
@@ -729,7 +428,7 @@ export class Wiring {
     );
     this.#self.over('keeper');
     // A take-over that is under way asks the new one by itself.
-    if (this.#supervisor && this.#control) void this.#reconcile('keeper');
+    if (this.#supervisor && this.#control) void this.#takeOver.reconcile(this.#supervisor, 'keeper');
   }
 
   // -------------------------------------------------------------------------------------------- the end
@@ -738,7 +437,7 @@ export class Wiring {
   async #halt(): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
-    this.#recordChanges();
+    this.#books.settle();
     const state = this.#supervisor?.state;
     this.#security.stop();
     this.#attendants.stop();
@@ -751,17 +450,7 @@ export class Wiring {
       const latch = this.#latched ?? readLatch(this.#folder);
       if (latch) this.#latch({ ...latch, report });
     }
-    if (state) {
-      this.#store.clearDesired();
-      forgetInstances(this.#store, state.instances.keys());
-      this.#store.endBoot(state.boot.bootId, at, state.boot.phase === 'halted' ? 'emergency' : 'down');
-    }
-    failpoint('supervisor:halt-recorded');
-    removeBootDocument(this.#folder.bootDocument);
-    removeSecrets(this.#folder.secrets);
-    failpoint('supervisor:document-removed');
-    this.#store.close();
-    failpoint('supervisor:record-closed');
+    this.#books.end(state, at);
     this.#control?.stopListening();
     rmSync(this.#folder.supervisorSocket, { force: true });
     await this.#keeper.shutdown();
@@ -793,63 +482,11 @@ export class Wiring {
   /** Makes room for a supervisor of another version. */
   #retire(): null {
     this.#ending = true;
-    this.#recordChanges();
-    this.#store.close();
+    this.#books.settle();
+    this.#books.close();
     setImmediate(() => void this.#control?.close().then(() => endNow(RETIRED)));
     setTimeout(() => endNow(RETIRED), 1000).unref();
     return null;
-  }
-}
-
-/** It is looked at again with the next keeper. */
-function ignoreLostKeeper(error: unknown): void {
-  if (!(error instanceof FailureError)) throw error;
-}
-
-function latestLives(lives: readonly Life[]): Map<string, KnownLife> {
-  const latest = new Map<string, KnownLife>();
-  for (const life of lives) {
-    const before = latest.get(life.instance);
-    if (!before || before.generation < life.generation) latest.set(life.instance, life);
-  }
-  return latest;
-}
-
-function adoptedEvent(instance: Instance) {
-  const pid = lifeOf(instance)?.pid ?? null;
-  return {
-    type: 'organ-adopted' as const,
-    organ: instance.organ,
-    instance: instance.name,
-    message: `${instance.name} runs on as pid ${pid}`,
-    data: { pid, ...shownOf(instance) },
-  };
-}
-
-/** It was not found again: it starts anew, or stays down. */
-function lostEvent(instance: Instance) {
-  const { organ, name, reason } = instance;
-  const { state, health } = shownOf(instance);
-  return {
-    type: state === 'waiting' ? ('organ-waiting' as const) : ('organ-stopped' as const),
-    organ,
-    instance: name,
-    message: `${name} is ${state}${reason ? ` (${reason})` : ''}`,
-    data: { reason, health },
-  };
-}
-
-const shownOf = ({ organ, state, verdict }: Instance) => ({
-  organ,
-  state: publicState(state.tag),
-  health: verdict.level,
-});
-
-function modifiedAt(file: string): string | null {
-  try {
-    return timestamp(statSync(file).mtimeMs);
-  } catch {
-    return null; // gone, or out of reach
   }
 }
 

@@ -1,0 +1,241 @@
+import { statSync } from 'node:fs';
+import { now } from '../adapters/clock.ts';
+import { failpoint } from '../adapters/failpoint.ts';
+import { removeSecrets } from '../adapters/secrets-file.ts';
+import type { Store } from '../adapters/sqlite/store.ts';
+import type { StateFolder } from '../adapters/state-folder.ts';
+import { describeChanges, organChanges } from '../core/config/changes.ts';
+import type { SystemConfig } from '../core/config/model.ts';
+import type { CheckOutcome } from '../core/machine/inputs.ts';
+import type { SystemState } from '../core/machine/state.ts';
+import type { Surroundings } from '../core/status-view.ts';
+import { timestamp } from '../core/time.ts';
+import type { ExitRecord, LifeKey } from '../keeper/protocol.ts';
+import { removeBootDocument, saveBoot, writeBootDocument } from './boot-document.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { KeeperBond } from './keeper-bond.ts';
+import { Over } from './over.ts';
+import { forgetInstances, recordChanges, rememberBoot } from './record.ts';
+import type { Redaction } from './redaction.ts';
+import type { RegistryHost } from './registry-host.ts';
+import type { Supervisor } from './supervisor.ts';
+import type { Tokens } from './tokens.ts';
+
+/** What is written down while a system runs: for people who ask later, and for the next supervisor. */
+
+const WRITE_AGAIN_MS = 1000;
+const RETAIN_EVERY_MS = 10 * 60_000;
+
+export interface BooksMeans {
+  readonly folder: StateFolder;
+  readonly store: Store;
+  readonly redaction: Redaction;
+  readonly tokens: Tokens;
+  readonly endpoints: Endpoints;
+  readonly registry: RegistryHost;
+  readonly keeper: KeeperBond;
+  readonly running: () => Supervisor | null;
+  readonly shownWith: () => Surroundings;
+  readonly warn: (message: string) => void;
+}
+
+export class Books {
+  readonly #means: BooksMeans;
+  readonly #over = new Over((lives) => this.#forget(lives));
+  /** What the boot document says is run. */
+  #documented: SystemConfig | null = null;
+  /** The state that the record and the registry know, when it is not the present one. */
+  #unrecorded: SystemState | null = null;
+  #writing: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(means: BooksMeans) {
+    this.#means = means;
+  }
+
+  /** A boot begins. */
+  begin({ config, boot }: SystemState): void {
+    this.#means.store.recordBoot({
+      bootId: boot.bootId,
+      startedAt: timestamp(boot.startedAt.wall),
+      configHash: config.configHash,
+      file: config.file,
+      name: config.name,
+    });
+    this.#sayWhatChanged(config);
+    this.#saveOrgans(config);
+  }
+
+  /** Another supervisor has documented this one. */
+  resume(documented: SystemConfig): void {
+    this.#documented = documented;
+  }
+
+  /** From now on, secrets are those of this configuration. */
+  redact(config: SystemConfig): void {
+    if (!this.#means.redaction.use(config, this.#means.folder.secrets)) this.#writeAgain();
+  }
+
+  onChanged(before: SystemState, after: SystemState): void {
+    if (before.config !== after.config) {
+      this.redact(after.config);
+      this.#saveOrgans(after.config);
+    }
+    this.#over.onChanged(before, after);
+    if (this.#unrecorded === null) setImmediate(() => this.settle());
+    this.#unrecorded ??= before;
+  }
+
+  /** Writes down what has changed. Happens by itself once a turn of the loop, however much changes in it. */
+  settle(): void {
+    const before = this.#unrecorded;
+    if (before === null) return;
+    this.#unrecorded = null;
+    const { store, redaction, registry, running, shownWith } = this.#means;
+    const { state } = running()!;
+    recordChanges(store, before, state, shownWith(), redaction);
+    registry.onChanged(before, state);
+  }
+
+  /** Before anything is done about it: a next supervisor must know what this one has decided. */
+  commit(state: SystemState): void {
+    this.settle();
+    if (this.#documented !== state.config) this.#writeDocument(state);
+    failpoint('supervisor:document-written');
+    rememberBoot(this.#means.store, state.boot);
+    failpoint('supervisor:boot-committed');
+  }
+
+  recordExit(exit: ExitRecord): void {
+    const { instance, code, signal } = exit;
+    this.#means.store.recordExits([{ instance, code, signal, at: timestamp(exit.at), cause: causeOf(exit) }]);
+  }
+
+  recordChecks(bootId: string, checks: readonly CheckOutcome[]): void {
+    const at = timestamp(now().wall);
+    for (const check of this.#means.redaction.value(checks)) this.#means.store.recordCheck({ ...check, bootId, at });
+  }
+
+  /** Lives that the keeper may forget once all of this is on record. */
+  letForget(lives: readonly LifeKey[]): void {
+    this.#over.add(lives);
+  }
+
+  /** Deletes what is older or more than the file allows, a little at a time, from now on. */
+  retain(): void {
+    const limits = this.#means.running()?.state.config.retention;
+    const more = limits !== undefined && this.#means.store.retain(limits);
+    setTimeout(() => this.retain(), limits && !more ? RETAIN_EVERY_MS : 1000).unref();
+  }
+
+  /** The boot has ended: nothing of it is left for a next supervisor. */
+  end(state: SystemState | undefined, at: string): void {
+    const { store, folder } = this.#means;
+    if (state) {
+      store.clearDesired();
+      forgetInstances(store, state.instances.keys());
+      store.endBoot(state.boot.bootId, at, state.boot.phase === 'halted' ? 'emergency' : 'down');
+    }
+    failpoint('supervisor:halt-recorded');
+    removeBootDocument(folder.bootDocument);
+    removeSecrets(folder.secrets);
+    failpoint('supervisor:document-removed');
+    this.close();
+    failpoint('supervisor:record-closed');
+  }
+
+  /** Nothing is written after this. */
+  close(): void {
+    this.#closed = true;
+    this.#means.store.close();
+  }
+
+  /** Lives whose end is on record are of no more use to anybody. */
+  #forget(lives: readonly LifeKey[]): boolean {
+    const { keeper, store } = this.#means;
+    this.settle();
+    if (!keeper.isOpen || !store.flush()) return false;
+    keeper.channel.request('forget', { lives }).catch(() => this.#over.add(lives)); // said again to the next keeper
+    failpoint('supervisor:forgotten');
+    return true;
+  }
+
+  #writeDocument({ config, boot }: SystemState): void {
+    const { folder, keeper, tokens, endpoints, registry, warn } = this.#means;
+    try {
+      writeBootDocument(folder.bootDocument, {
+        config,
+        boot: saveBoot(boot),
+        machineBootId: keeper.info?.machineBootId ?? '',
+        secret: tokens.secret,
+        ports: endpoints.toRemember(),
+        registryPort: registry.port,
+      });
+      this.#documented = config;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      warn(`${folder.bootDocument} cannot be written, so no other supervisor could take over: ${why}`);
+      this.#writeAgain();
+    }
+  }
+
+  /** What a full disk did not take: a next supervisor, and the commands, go by it. */
+  #writeAgain(): void {
+    this.#writing ??= setTimeout(() => {
+      this.#writing = null;
+      const state = this.#means.running()?.state;
+      if (!state || this.#closed) return;
+      if (this.#documented !== null && this.#documented !== state.config) this.#writeDocument(state);
+      if (!this.#means.redaction.settle()) this.#writeAgain();
+    }, WRITE_AGAIN_MS).unref();
+  }
+
+  #saveOrgans(config: SystemConfig): void {
+    this.#means.store.saveOrgans(
+      Object.values(config.organs).map((organ) => ({
+        organ: organ.name,
+        category: organ.category,
+        kind: organ.kind,
+        critical: organ.critical,
+        desired: 'up',
+        // Environments hold secrets, and those of the whole terminal at that.
+        config: this.#means.redaction.text(JSON.stringify({ ...organ, env: undefined })),
+      })),
+    );
+  }
+
+  /** In what the organs differ from those of the boot before, as the database remembers them. */
+  #sayWhatChanged(config: SystemConfig): void {
+    const before = this.#means.store.organs();
+    if (before.size === 0) return;
+    const after = Object.values(config.organs).map(({ env: _env, ...organ }) => [organ.name, organ] as const);
+    const changed = organChanges(before, new Map(this.#means.redaction.value(after)));
+    if (changed.length === 0) return;
+    this.#means.running()?.say({
+      type: 'config-reloaded',
+      organ: null,
+      instance: null,
+      message: `${config.file} has changed since the last boot: ${describeChanges(changed)}`,
+      data: {
+        configHash: config.configHash,
+        modifiedAt: modifiedAt(config.file),
+        system: [],
+        organs: changed.map(({ organ, action, why }) => ({ organ, action, why: [...why] })),
+      },
+    });
+  }
+}
+
+function causeOf({ ours, memoryLimit, oomKilled }: ExitRecord): string {
+  if (ours) return 'asked by azora';
+  if (memoryLimit !== undefined) return 'its memory limit';
+  return oomKilled ? 'out of memory' : 'its own';
+}
+
+function modifiedAt(file: string): string | null {
+  try {
+    return timestamp(statSync(file).mtimeMs);
+  } catch {
+    return null; // gone, or out of reach
+  }
+}
