@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { connect as connectSocket, type Socket } from 'node:net';
 import type { ControlMethods, ControlNotices } from '../adapters/control/protocol.ts';
 import { CONTROL_PROTOCOL } from '../adapters/control/protocol.ts';
+import { deadline } from '../adapters/deadline.ts';
 import { Channel } from '../adapters/socket/channel.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import type { SystemEvent } from '../core/events.ts';
@@ -136,18 +137,16 @@ function ownerOf(lock: string): number | null {
 export function openSocket(path: string): Promise<Socket | null> {
   return new Promise((resolve, reject) => {
     const socket = connectSocket(path);
-    const giveUp = (): void => {
-      if (socket.connecting) socket.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }));
-    };
-    // On a busy machine this very process may have come to see neither: what has happened is heard before the verdict.
-    const timer = setTimeout(() => setImmediate(giveUp), CONNECT_TIMEOUT_MS);
+    const callOff = deadline(CONNECT_TIMEOUT_MS, () =>
+      socket.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
+    );
     socket.once('connect', () => {
-      clearTimeout(timer);
+      callOff();
       socket.removeAllListeners('error');
       resolve(socket);
     });
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      clearTimeout(timer);
+      callOff();
       // Reset: it died before it had taken the connection.
       if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes(error.code ?? '')) return resolve(null);
       const failure = {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Failure, FailureKind } from '../../core/failures.ts';
 import { FailureError } from '../../core/failures.ts';
+import { deadline } from '../deadline.ts';
 
 /**
  * A two-way conversation over a unix socket: one JSON document a line. Each side may ask (`request`, answered within a
@@ -42,7 +43,8 @@ export interface ChannelOptions<Local extends Methods, Heard extends Notices> {
 interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
-  readonly timer: NodeJS.Timeout | null;
+  /** Calls its deadline off. */
+  readonly callOff: (() => void) | null;
 }
 
 export class Channel<Local extends Methods, Remote extends Methods, Heard extends Notices, Told extends Notices> {
@@ -83,14 +85,14 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
     if (this.closed) return Promise.reject(lost(method, this.#closed ?? null));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      const timer =
+      const callOff =
         timeoutMs === null
           ? null
-          : setTimeout(() => {
+          : deadline(timeoutMs, () => {
               this.#pending.delete(id);
               reject(failure('timed-out', `no answer to "${method}" within ${timeoutMs} ms`));
-            }, timeoutMs);
-      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, timer });
+            });
+      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, callOff });
       this.#send({ id, method, params });
     });
   }
@@ -188,7 +190,7 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
       const pending = this.#pending.get(frame.id);
       if (!pending) return false; // its deadline has passed
       this.#pending.delete(frame.id);
-      if (pending.timer) clearTimeout(pending.timer);
+      pending.callOff?.();
       if ('error' in frame) pending.reject(new FailureError(frame.error));
       else pending.resolve(frame.result);
       return true;
@@ -224,7 +226,7 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
     this.#closed = reason;
     this.#handleLines(); // what came before the end
     for (const [, pending] of this.#pending) {
-      if (pending.timer) clearTimeout(pending.timer);
+      pending.callOff?.();
       pending.reject(lost('a request', reason));
     }
     this.#pending.clear();
