@@ -10,7 +10,7 @@ const gone = (system: System): (string | null)[] =>
   system.events.filter(({ type }) => type === 'organ-stopped').map(({ instance }) => instance);
 
 async function expectLatched(system: System, reason: RegExp): Promise<void> {
-  await expect.poll(() => system.processes()).toEqual([]);
+  await system.nothingLeftSoon();
   for (const args of [['up', '-d'], ['up']]) {
     const { stderr } = await system.expect(5, args);
     expect(stderr).toMatch(reason);

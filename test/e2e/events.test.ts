@@ -33,10 +33,13 @@ function replayed(events: readonly SystemEvent[]) {
 /** Status and events are asked for one after the other, so that something may happen in between. */
 async function expectSame(system: System): Promise<void> {
   await expect
-    .poll(async () => {
-      const before = shown(await system.status());
-      return JSON.stringify(replayed(await eventsOf(system))) === JSON.stringify(before) ? 'same' : before;
-    })
+    .poll(
+      async () => {
+        const before = shown(await system.status());
+        return JSON.stringify(replayed(await eventsOf(system))) === JSON.stringify(before) ? 'same' : before;
+      },
+      { timeout: 10_000 },
+    )
     .toBe('same');
 }
 

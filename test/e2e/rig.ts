@@ -209,6 +209,15 @@ export class System implements AsyncDisposable {
     if (left.length > 0) throw new Error(`left: ${list(left)}${this.daemonLogs()}`);
   }
 
+  /** Likewise within two seconds: after a boot that was refused, what was started for it ends by itself. */
+  async nothingLeftSoon(): Promise<void> {
+    const deadline = performance.now() + 2_000;
+    while (this.processes().length > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await this.expectNothingLeft();
+  }
+
   isAlive(pid: number): boolean {
     return isAlive(pid);
   }

@@ -39,7 +39,7 @@ test('arguments and environment that are too large together are a configuration 
   const { stderr } = await system.expect(2, ['up', '-d']);
   expect(stderr).toMatch(/the arguments and environment of organ web have \d+ bytes; the kernel takes at most \d+/);
   // What was started for a boot that never came ends by itself.
-  await expect.poll(() => system.processes()).toEqual([]);
+  await system.nothingLeftSoon();
 });
 
 describe.skipIf(process.platform !== 'linux')('a machine that has no room', () => {
