@@ -104,6 +104,7 @@ export class RegistryHost {
       if (url === null) continue;
       const is = isReachable(instance);
       if (is === this.#registeredAt.has(instance.name)) continue;
+      this.#shown = null; // somebody may have looked since the change, and seen it without this entry
       if (is) {
         this.#registeredAt.set(instance.name, timestamp(Date.now()));
         this.#registered(instance.organ, url, instance.organ, instance.name);
@@ -156,14 +157,16 @@ export class RegistryHost {
       url: isReachable(instance) ? this.#means.urlOf(instance.name) : null,
       health: instance.verdict.level,
     }));
-    const reachable = entries.find((entry) => entry.url !== null);
+    const reachable = entries.filter((entry) => entry.url !== null);
+    // One that has just become reachable is entered a moment later: until then its siblings keep the service where it is.
+    const entered = reachable.find(({ instance }) => this.#registeredAt.has(instance));
     return {
       name,
       category,
       health: worst(entries.map((entry) => entry.health)),
-      url: reachable?.url ?? null,
+      url: reachable[0]?.url ?? null,
       instances: entries,
-      registeredAt: (reachable && this.#registeredAt.get(reachable.instance)) ?? null,
+      registeredAt: (entered && this.#registeredAt.get(entered.instance)) ?? null,
       metadata: this.#means.hide({
         ...(route && { route: { ...route } }),
         ...(Object.keys(labels).length > 0 && { labels }),
