@@ -1,3 +1,4 @@
+import { lockHolder } from '../adapters/lock.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { lifeOf, startTimeOf } from '../keeper/identity.ts';
 import type { Identity } from '../keeper/protocol.ts';
@@ -10,17 +11,19 @@ const DAEMONS_END_MS = 5_000;
 const LOOK_AGAIN_MS = 5;
 
 export class Departure {
+  readonly #folder: StateFolder;
   readonly #keeper: KeeperConnection | null;
   readonly #daemons: Identity[] = [];
 
-  private constructor(keeper: KeeperConnection | null) {
+  private constructor(folder: StateFolder, keeper: KeeperConnection | null) {
+    this.#folder = folder;
     this.#keeper = keeper;
     if (keeper) this.#note(keeper.pid);
   }
 
   /** To be asked for before the system is told to go. */
   static async of(folder: StateFolder, version: string): Promise<Departure> {
-    return new Departure(await connectKeeper(folder, version));
+    return new Departure(folder, await connectKeeper(folder, version));
   }
 
   /** Waits for this supervisor too. */
@@ -30,6 +33,9 @@ export class Departure {
 
   /** Resolves when both processes are gone, after 5 s at most each. `supervisor`: the one that has answered that all is down. */
   async over(supervisor: Connection | null): Promise<void> {
+    // One that has brought the rest to its end and was never talked to: it still holds its lock.
+    const unknown = supervisor ? null : lockHolder(this.#folder.supervisorLock);
+    if (unknown !== null) this.#note(unknown);
     await within(Promise.all([supervisor?.closed, supervisor && this.#keeper?.closed]));
     // A supervisor that was killed at the very end left the keeper without anybody who would end it.
     await this.#keeper?.channel.request('shutdown', null).catch(() => {});
