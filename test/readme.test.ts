@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { COMMANDS, LATER } from '../src/cli/commands/index.ts';
+import { COMMANDS } from '../src/cli/commands/index.ts';
 
-/** README.md says what there is, and what there is not yet. */
+/** README.md says what there is. */
 
 const root = resolve(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -17,13 +17,6 @@ function section(title: string): string {
 
 /** What stands between backquotes, once each. */
 const words = (text: string): string[] => [...new Set([...text.matchAll(/`([^`]+)`/g)].map(([, word]) => word!))];
-
-/** The item of a list that begins so. */
-function item(list: string, beginning: string): string {
-  const found = list.split(/\n(?=- )/).find((text) => text.startsWith(beginning));
-  if (found === undefined) throw new Error(`README.md: no "${beginning}…"`);
-  return found;
-}
 
 const rows = section('Commands')
   .split('\n')
@@ -49,9 +42,4 @@ describe.each(COMMANDS)('$name', ({ name, load }) => {
     const missing = known.filter(({ short, long }) => !given.some((flag) => flag === short || flag === long));
     expect(missing).toEqual([]);
   });
-});
-
-test('the commands that come later are named, and no others', () => {
-  const said = words(item(section('Not yet').trim(), '- Commands:').split('. ')[0]!);
-  expect(said.toSorted()).toEqual([...LATER].toSorted());
 });

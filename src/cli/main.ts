@@ -3,7 +3,7 @@ import { describeVersion, ownVersion } from '../adapters/version.ts';
 import { EXIT, FAILURE_EXIT, FailureError } from '../core/failures.ts';
 import type { CommandContext, GlobalOptions } from './command.ts';
 import type { CommandEntry } from './commands/index.ts';
-import { COMMANDS, LATER } from './commands/index.ts';
+import { COMMANDS } from './commands/index.ts';
 import { declareCommand, examplesText, globalOptions } from './declare.ts';
 import type { RawStream } from './output.ts';
 import { createOutput } from './output.ts';
@@ -86,7 +86,6 @@ function buildProgram(outside: Omit<CommandContext, 'global'>, outcome: Outcome,
   for (const option of globalOptions()) program.addOption(option);
   const typed = COMMANDS.filter(({ name, aliases }) => name === first || aliases.some((alias) => alias === first));
   addCommands(program, typed.length > 0 ? typed : COMMANDS, outside, outcome);
-  if (typed.length === 0) for (const name of LATER) addLater(program, name);
   return program;
 }
 
@@ -126,18 +125,6 @@ function readGlobal(program: Command, command: Command): GlobalOptions {
     stateDir: after.stateDir ?? before.stateDir,
     progress: after.progress ?? before.progress ?? 'auto',
   };
-}
-
-function addLater(program: Command, name: string): void {
-  program
-    .command(name, { hidden: true })
-    .helpOption(false)
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .action(() => {
-      const message = `\`azora ${name}\` comes in a later version`;
-      throw new FailureError({ kind: 'usage', message, hint: '`azora --help` lists what this one can do.' });
-    });
 }
 
 const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slice(1)}.`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { COMMANDS, LATER } from '../../src/cli/commands/index.ts';
+import { COMMANDS } from '../../src/cli/commands/index.ts';
 import { colorLevel } from '../../src/cli/output.ts';
 import { project } from './fake-supervisor.ts';
 import { azora } from './run.ts';
@@ -23,10 +23,11 @@ describe('what was typed', () => {
     expect(stderr).toMatch(words);
   });
 
-  test.each(LATER)('%s is said to come later, whatever follows it', async (name) => {
-    const { code, stderr } = await azora([name, '--whatever', 'x'], { cwd });
-    expect(code).toBe(2);
-    expect(stderr).toContain(`\`azora ${name}\` comes in a later version`);
+  test('top without a terminal ends with 2, and says what to use instead', async () => {
+    const { code, stdout, stderr } = await azora(['top'], { cwd });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('azora top needs a terminal');
+    expect(stderr).toContain('azora status --watch');
   });
 
   test('no command shows the help on stderr and ends with 2', async () => {
@@ -50,13 +51,12 @@ describe('what was typed', () => {
 });
 
 describe('help', () => {
-  test('lists the commands of this version only', async () => {
+  test('lists every command', async () => {
     const { code, stdout } = await azora(['--help'], { cwd });
     expect(code).toBe(0);
     for (const { name, aliases, summary } of COMMANDS) {
       expect(stdout).toMatch(new RegExp(`\\n  ${[name, ...aliases].join('\\|')} +${summary}`));
     }
-    for (const name of LATER) expect(stdout).not.toMatch(new RegExp(`\\n  ${name}\\b`));
   });
 
   test.each(['up', 'status', 'down', 'start', 'stop', 'restart'])(

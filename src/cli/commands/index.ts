@@ -19,6 +19,7 @@ const entry = (name: string, summary: string, load: CommandEntry['load'], aliase
 export const COMMANDS: readonly CommandEntry[] = [
   entry('up', 'boot the system, or some organs and what they need', () => import('./up.ts')),
   entry('status', 'show every organ: state, health, pid, ports', () => import('./status.ts'), ['ps']),
+  entry('top', 'look on, full screen: organs, figures, logs, keys to act', () => import('./top.ts')),
   entry('logs', 'show what organs wrote, merged in time order', () => import('./logs.ts')),
   entry('down', 'stop everything, dependents first', () => import('./down.ts')),
   entry('start', 'start organs and what they need', () => import('./start.ts')),
@@ -41,6 +42,3 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('doctor', 'check this machine and this project', () => import('./doctor.ts')),
   entry('completion', 'write what lets your shell complete azora: bash, zsh, fish', () => import('./completion.ts')),
 ];
-
-/** Commands of the contract that a later version brings: typing one says so. */
-export const LATER: readonly string[] = ['top'];
