@@ -13,7 +13,7 @@ const SETTLE_MS = 50;
 
 const HOME = '\x1b[H';
 const CLEAR_SCREEN = '\x1b[2J\x1b[3J';
-const CLEAR_LINE_REST = '\x1b[K';
+const CLEAR_LINE = '\x1b[2K';
 const CLEAR_BELOW = '\x1b[J';
 
 /**
@@ -27,10 +27,12 @@ export async function watchStatus(
   render: (document: StatusDocument) => string,
 ): Promise<ExitCode> {
   const { stdout } = context;
+  // For a terminal only: it is not needed to say how things are once.
+  const { cutStyled } = await import('./render/width.ts');
   if (stdout.isTTY) stdout.write(CLEAR_SCREEN);
   for (let current: Connection | null = connection; current; current = await findSupervisor(folder, context.version)) {
     await watchOne(context, current, (document) => {
-      stdout.write(stdout.isTTY ? inPlace(render(document), stdout.rows) : render(document));
+      stdout.write(stdout.isTTY ? inPlace(render(document), stdout, cutStyled) : render(document));
     });
   }
   return fail('not-running', 'the system is down: nothing is running any more', 'Start it: azora up');
@@ -79,9 +81,13 @@ async function watchOne(
   }
 }
 
-/** Over what was drawn before, without flicker; what does not fit is left out rather than scrolled. */
-function inPlace(text: string, rows: number): string {
+/** Over what was drawn before, without flicker; what does not fit is left out rather than scrolled, or cut rather than wrapped. */
+function inPlace(
+  text: string,
+  { rows, columns }: CommandContext['stdout'],
+  cut: (line: string, columns: number) => string,
+): string {
   const lines = text.trimEnd().split('\n');
   const shown = lines.length < rows ? lines : [...lines.slice(0, rows - 2), `… ${lines.length - rows + 2} more lines`];
-  return `${HOME}${shown.map((line) => `${line}${CLEAR_LINE_REST}\n`).join('')}${CLEAR_BELOW}`;
+  return `${HOME}${shown.map((line) => `${CLEAR_LINE}${cut(line, columns)}\n`).join('')}${CLEAR_BELOW}`;
 }

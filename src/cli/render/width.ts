@@ -55,6 +55,22 @@ export function cut(text: string, columns: number): string {
   return widthOf(text) <= columns ? text : `${splitAt(text, columns - 1)[0]}…`;
 }
 
+/** Likewise of harmless text with colours in it; they end with it. */
+export function cutStyled(text: string, columns: number): string {
+  if (widthOf(text.replace(SGR, '')) <= columns) return text;
+  let room = columns - 1;
+  let shown = '';
+  for (const part of text.split(SGR)) {
+    const [head] = splitAt(part, room);
+    shown += part.startsWith('\x1b') ? part : head;
+    room -= part.startsWith('\x1b') ? 0 : head === part ? widthOf(part) : room;
+  }
+  return `${shown}…`;
+}
+
+/** Captured, so that splitting keeps it. */
+const SGR = /(\x1b\[[\d;]*m)/g;
+
 /** As wide as that, cut or filled with blanks. */
 export function pad(text: string, columns: number, align: 'left' | 'right' = 'left'): string {
   const shown = cut(text, columns);

@@ -42,7 +42,7 @@ export function tableLines(state: TopState, rows: number, columns: number, style
     const name = isSelected ? style.bold.inverse(cells[0]) : cells[0];
     return `${isSelected ? '> ' : '  '}${[name, ...cells.slice(1)].join(' ')}`;
   });
-  const more = all.length > rows ? ` ${at + 1}/${all.length}` : '';
+  const more = all.length > rows && columns > 20 ? ` ${at + 1}/${all.length}` : '';
   const title = cut(`  ${heading.trimEnd()}`, columns - more.length);
   return [style.bold(`${title}${more}`), ...lines].map((line) => (columns > MARK ? line : ''));
 }

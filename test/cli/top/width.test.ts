@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cut, harmless, pad, splitAt, widthOf, wrap } from '../../../src/cli/render/width.ts';
+import { cut, cutStyled, harmless, pad, splitAt, widthOf, wrap } from '../../../src/cli/render/width.ts';
 
 describe('harmless', () => {
   test.each([
@@ -51,6 +51,14 @@ test.each([
   ['mint', 0, ''],
 ])('%j in %i columns is %j', (text, columns, shown) => {
   expect(cut(text, columns)).toBe(shown);
+});
+
+test.each([
+  ['\x1b[1mmint\x1b[22m is \x1b[32mready\x1b[39m', 20, '\x1b[1mmint\x1b[22m is \x1b[32mready\x1b[39m'],
+  ['\x1b[1mmint\x1b[22m is \x1b[32mready\x1b[39m', 10, '\x1b[1mmint\x1b[22m is \x1b[32mr\x1b[39m…'],
+  ['\x1b[1m日本\x1b[22m', 3, '\x1b[1m日\x1b[22m…'],
+])('%j in %i columns is %j', (text, columns, shown) => {
+  expect(cutStyled(text, columns)).toBe(shown);
 });
 
 const text = fc.string({ unit: fc.constantFrom('a', ' ', 'é', '日', '🙂', '\u0301', '…') });
