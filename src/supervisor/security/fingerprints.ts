@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type BigIntStats, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { OrganConfig, SystemConfig } from '../../core/config/model.ts';
@@ -10,7 +11,7 @@ type Print = string | null;
 
 /** What an organ is started from, as it was found at the boot or when it was declared so. */
 interface Programs {
-  /** Of the declaration that they belong to. */
+  /** A digest of the declaration that they belong to: it is written down, and an argument may be a secret. */
   readonly declared: string;
   readonly executable: string | null;
   /** Of its arguments, those that are files: the script that an interpreter runs. */
@@ -40,7 +41,7 @@ export class Fingerprints {
   take(config: SystemConfig): void {
     this.#know(config.file);
     for (const organ of Object.values(config.organs)) {
-      const declared = JSON.stringify([organ.command.argv, organ.cwd, organ.env.PATH]);
+      const declared = digest([organ.command.argv, organ.cwd, organ.env.PATH]);
       if (this.#organs.get(organ.name)?.declared === declared) continue;
       const programs = { declared, executable: executableOf(organ), scripts: scriptsOf(organ) };
       this.#organs.set(organ.name, programs);
@@ -69,6 +70,8 @@ export class Fingerprints {
     if (!this.#prints.has(path)) this.#prints.set(path, printOf(path));
   }
 }
+
+const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
 /** What would be run now is not what was booted. */
 export function changedFiles(config: SystemConfig, prints: Fingerprints): Finding[] {
