@@ -80,7 +80,7 @@ export function operations(means: OperationsMeans): Operations {
   const heldDownIn = (config: SystemConfig): string[] =>
     [...store.desired()].flatMap(([organ, desired]) => (desired === 'down' && config.organs[organ] ? [organ] : []));
 
-  const takeOn = async (supervisor: Supervisor, config: SystemConfig): Promise<ReloadResult> => {
+  const takeOnNow = async (supervisor: Supervisor, config: SystemConfig): Promise<ReloadResult> => {
     const before = supervisor.state;
     if (before.boot.phase === 'stopping' || before.boot.phase === 'emergency') {
       fail('owned-by-another', `${before.config.name} is stopping at the moment`, 'azora up');
@@ -97,6 +97,14 @@ export function operations(means: OperationsMeans): Operations {
       )
       .map((instance) => instance.name);
     return { plan, starting, since };
+  };
+
+  let changing: Promise<unknown> = Promise.resolve();
+  /** One after the other, each from what the one before has made: of two that scale at once neither is lost. */
+  const takeOn = (supervisor: Supervisor, change: (running: SystemConfig) => SystemConfig): Promise<ReloadResult> => {
+    const result = changing.then(() => takeOnNow(supervisor, change(supervisor.state.config)));
+    changing = result.catch(() => {}); // told to whoever asked
+    return result;
   };
 
   return {
@@ -120,7 +128,7 @@ export function operations(means: OperationsMeans): Operations {
       // The whole of the file, or only the organs that were named: then the others stay as they run.
       const whole = request.organs === null;
       const plan = booted || !whole ? null : planOf(before.config, request.config);
-      if (plan && !isEmptyPlan(plan)) await takeOn(supervisor, request.config);
+      if (plan && !isEmptyPlan(plan)) await takeOn(supervisor, () => request.config);
       const { config } = supervisor.state;
       const named = request.organs ?? [];
       for (const organ of named) mustKnow(supervisor.state, organ);
@@ -181,14 +189,14 @@ export function operations(means: OperationsMeans): Operations {
 
     plan: ({ config }) => planOf(mustRun().state.config, config),
 
-    reload: ({ config }) => takeOn(mustRun(), config),
+    reload: ({ config }) => takeOn(mustRun(), () => config),
 
     scale({ organs }) {
-      const supervisor = mustRun();
-      const { config } = supervisor.state;
-      for (const [name, replicas] of Object.entries(organs)) mustScale(config, name, replicas);
-      const scaled = Object.entries(organs).map(([name, replicas]) => [name, { ...config.organs[name]!, replicas }]);
-      return takeOn(supervisor, { ...config, organs: { ...config.organs, ...Object.fromEntries(scaled) } });
+      return takeOn(mustRun(), (config) => {
+        for (const [name, replicas] of Object.entries(organs)) mustScale(config, name, replicas);
+        const scaled = Object.entries(organs).map(([name, replicas]) => [name, { ...config.organs[name]!, replicas }]);
+        return { ...config, organs: { ...config.organs, ...Object.fromEntries(scaled) } };
+      });
     },
 
     async act({ verb, organs, timeoutMs }) {

@@ -20,7 +20,7 @@ describe('watch', () => {
     clearInterval(edit);
     expect(after).not.toBe(before);
     const told = await system.waitForEvent(
-      ({ type, message }) => type === 'organ-stopping' && message.includes('restart'),
+      ({ type, message }) => type === 'organ-stopping' && message.includes('src/a.ts'),
     );
     expect(told.instance).toBe('web');
     const { events } = system;

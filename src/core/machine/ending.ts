@@ -29,7 +29,8 @@ export const toBeHealed = (cause: string): AfterStop => ({ next: 'policy', succe
 export function endLife(instance: Instance, next: AfterStop, context: Context): Turn {
   const { state } = instance;
   if (state.tag !== 'starting' && state.tag !== 'ready') return ignore(instance);
-  const why = next.next === 'policy' ? next.cause : next.next === 'again' ? 'restart' : 'stop';
+  // Whoever wanted it has said why.
+  const why = next.next === 'policy' ? next.cause : (instance.reason ?? (next.next === 'again' ? 'restart' : 'stop'));
   return turn(
     {
       ...set(instance, { tag: 'stopping', life: state.life, since: context.at, after: next, exited: false }),

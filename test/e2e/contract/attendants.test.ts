@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest';
+import type { StatusDocument } from '../../../src/core/status.ts';
+import { rig } from '../rig.ts';
+import { rest } from './shared.ts';
+
+/** What changes by the load and by edits. */
+
+describe('by themselves', () => {
+  test('autoscale.min, .max, .cpu: never fewer, never more, by the load that is aimed at', {
+    timeout: 90_000,
+  }, async () => {
+    // Some of a processor, whatever else the machine does: above what two of them aim at, below the 70 % that are usual.
+    const work = 'const until = process.cpuUsage().user + 35e3; while (process.cpuUsage().user < until);';
+    const loaded = [rig.node, '-e', `setInterval(() => { ${work} }, 100)`];
+    await using system = await rig.system({
+      yaml: {
+        organs: {
+          least: rest({ autoscale: { min: 2, max: 3 } }),
+          most: { command: loaded, autoscale: { min: 1, max: 2, cpu: 3 } },
+          more: { command: loaded, autoscale: { min: 1, max: 3, cpu: 3 } },
+          usual: { command: loaded, autoscale: { min: 1, max: 3 } },
+        },
+      },
+    });
+    await system.expect(0, ['up', '-d']);
+    // On the way from one to two there is for a moment one more, on its way out.
+    const settled = ({ organs: all }: StatusDocument): boolean =>
+      all.every(({ state }) => state === 'ready') &&
+      ['more-3', 'most-2'].every((name) => all.some(({ instance }) => instance === name));
+    const { organs } = await system.waitFor(settled, 50_000);
+    const count = (name: string) => organs.filter(({ organ }) => organ === name).length;
+    expect(['least', 'most', 'usual'].map(count)).toEqual([2, 2, 1]);
+  });
+
+  test('watch.debounce: quiet for so long, then the restart', async () => {
+    await using system = await rig.system({
+      yaml: { organs: { web: rest({ watch: { paths: ['src'], debounce: '1500ms' } }) } },
+      files: { 'src/a.ts': 'a' },
+    });
+    await system.expect(0, ['up', '-d']);
+    system.listen();
+    let last = 0;
+    // The watcher looks around once before it hears anything: it is told until it may have heard, and then no more.
+    for (let edits = 0; edits < 12; edits++) {
+      system.write('src/a.ts', String(edits));
+      last = Date.now();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const stopping = await system.waitForEvent(({ type }) => type === 'organ-stopping', 15_000);
+    expect(Date.parse(stopping.ts) - last).toBeGreaterThan(1300);
+    expect(stopping.data.cause).toMatch(/^src\/a\.ts changed \(watch\)$|^src\/a\.ts and \d+ more files changed/);
+  });
+});
