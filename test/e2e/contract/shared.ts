@@ -6,11 +6,17 @@ import { rig, type System, type SystemOptions } from '../rig.ts';
  * One boot of many keys for all tests of a file or a describe block: each test is about one of them, named first in its title, and
  * fails when that key is ignored. test/contract.md names the test of each key.
  */
-export function booted(options: SystemOptions, up: { readonly code?: number; readonly args?: readonly string[] } = {}) {
+export function booted(
+  options: SystemOptions,
+  up: { readonly code?: number | 'any'; readonly args?: readonly string[] } = {},
+) {
   let system: System;
   beforeAll(async () => {
     system = await rig.system({ ...options, concurrent: true });
-    await system.expect(up.code ?? 0, ['up', '-d', ...(up.args ?? [])]);
+    const args = ['up', '-d', ...(up.args ?? [])];
+    if (up.code === 'any') await system.run(args);
+    else await system.expect(up.code ?? 0, args);
+    system.listen();
   });
   afterAll(() => system?.[Symbol.asyncDispose]());
   return () => system;
