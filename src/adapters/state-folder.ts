@@ -1,4 +1,4 @@
-import { accessSync, constants, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fail } from '../core/failures.ts';
@@ -85,6 +85,14 @@ export function createStateFolder(folder: StateFolder): void {
   }
   // Version control and backups have no business in here.
   writeOnce(join(folder.root, '.gitignore'), '*\n');
+}
+
+/**
+ * Before anything is said on a socket of it. Where the path is too long for sockets, they lie in a place where others may make folders
+ * too: whoever made this one first would be told whatever a command tells its supervisor.
+ */
+export function assertOwnRun(folder: StateFolder): void {
+  if (folder.run !== join(folder.root, 'run') && existsSync(folder.run)) assertPrivate(folder.run);
 }
 
 function assertPrivate(path: string): void {

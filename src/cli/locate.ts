@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { FILE_NAMES, findFile } from '../adapters/config/find-file.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
-import { isClosed, stateFolder, stateRootOf } from '../adapters/state-folder.ts';
+import { assertOwnRun, isClosed, stateFolder, stateRootOf } from '../adapters/state-folder.ts';
 import { fail } from '../core/failures.ts';
 import type { CommandContext } from './command.ts';
 
@@ -22,6 +22,7 @@ export function locateFile({ global, env, cwd }: Where): string {
 /** The state folder that a command means, as `whereState` says. Fails with `unreachable` when it is closed to this user. */
 export function locateState(where: Where): StateFolder {
   const folder = whereState(where);
+  assertOwnRun(folder);
   if (!isClosed(folder)) return folder;
   return fail(
     'unreachable',

@@ -7,11 +7,13 @@ import {
   readdirSync,
   realpathSync,
   renameSync,
+  rmSync,
   symlinkSync,
 } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { stateFolder } from '../../src/adapters/state-folder.ts';
 import { quiet } from '../e2e/rig/organs.ts';
 import { rig, type System } from '../e2e/rig.ts';
 import { asUser, daemonPid, NOBODY } from './support.ts';
@@ -166,6 +168,33 @@ describe.skipIf(!hasAnother)('another user', () => {
         `fetch('${registryUrl}/services/web', { method: 'DELETE' }).then(({ status }) => console.error(status))`,
       ),
     ).toBe('401\n');
+  });
+
+  test('who made the place of the sockets first, where the path is long, is told nothing', async () => {
+    vi.stubEnv('XDG_RUNTIME_DIR', ''); // a private place for sockets would be taken instead
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await using system = await rig.system({
+      yaml: { env: { API_TOKEN: 'hunter2-very-secret' }, organs: { web: quiet() } },
+    });
+    const root = join(system.folder, 'x'.repeat(100));
+    mkdirSync(root, { mode: 0o700 });
+    const { run, supervisorSocket } = stateFolder(root);
+    expect(run.startsWith(root)).toBe(false);
+    mkdirSync(run, { mode: 0o777 });
+    let heard = '';
+    const impostor = createServer((socket) => void socket.setEncoding('utf8').on('data', (text) => (heard += text)));
+    try {
+      await new Promise<void>((resolve) => impostor.listen(supervisorSocket, resolve));
+      chownSync(run, NOBODY, NOBODY);
+      for (const args of [['status'], ['reload'], ['up', '-d'], ['stop', 'web'], ['down']]) {
+        const { stderr } = await system.expect(2, ['--state-dir', root, ...args]);
+        expect(stderr, args.join(' ')).toMatch(/the state folder .* belongs to uid 65534, and azora runs as uid 0/);
+      }
+      expect(heard).toBe('');
+    } finally {
+      impostor.close();
+      rmSync(run, { recursive: true });
+    }
   });
 
   test('cannot have a folder of theirs taken for the state folder, nor a link', async () => {
