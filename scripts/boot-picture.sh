@@ -15,7 +15,7 @@ trap finish EXIT
 
 screen() { "${terminal[@]}" capture-pane -p "$@"; }
 
-AZORA_STATE_DIR=$work/state LANG=C.UTF-8 "${terminal[@]}" new-session -d -x 100 -y 40 "exec bash --norc"
+AZORA_STATE_DIR=$work/state LANG=C.UTF-8 "${terminal[@]}" new-session -d -x 100 -y 120 "exec bash --norc"
 "${terminal[@]}" send-keys "PS1='\$ '; clear" Enter
 until [ "$(screen | head -1)" = '$' ]; do sleep 0.1; done
 "${terminal[@]}" send-keys 'bin/azora up' Enter
