@@ -2,7 +2,7 @@ import { failpoint } from '../adapters/failpoint.ts';
 import { startDaemon } from '../adapters/self.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { FailureError, fail } from '../core/failures.ts';
-import type { KeeperInfo, KeeperNotices, Life } from '../keeper/protocol.ts';
+import { KEEPER_PROTOCOL, type KeeperInfo, type KeeperNotices, type Life } from '../keeper/protocol.ts';
 import { type KeeperChannel, type KeeperLink, linkKeeper } from './keeper-link.ts';
 import { isOrphan } from './orphan.ts';
 
@@ -11,6 +11,8 @@ import { isOrphan } from './orphan.ts';
 /** A keeper that has just been started takes a moment to listen. */
 const RETRY_MS = 25;
 const ATTEMPTS = 5;
+/** It answers within a millisecond. */
+const ANSWER_MS = 5_000;
 
 export interface BondPorts {
   readonly folder: StateFolder;
@@ -72,6 +74,21 @@ export class KeeperBond {
         // It died in between: by now its successor is on its way.
         if (!(error instanceof FailureError) || error.failure.kind !== 'unreachable') throw error;
       }
+    }
+  }
+
+  /** What is wrong with the keeper; null: it has just answered. */
+  async trouble(): Promise<string | null> {
+    if (!this.#present) return 'the keeper is gone';
+    const { info, channel } = this.#present;
+    const { version } = this.#ports;
+    try {
+      await channel.request('hello', { protocol: KEEPER_PROTOCOL, version, role: 'client' }, ANSWER_MS);
+      return null;
+    } catch (error) {
+      if (!(error instanceof FailureError)) throw error;
+      if (error.failure.kind !== 'timed-out') return 'the keeper is gone';
+      return `the keeper (pid ${info.pid}) has not answered for ${ANSWER_MS / 1000} s: it is paused or stuck. If it is paused: kill -CONT ${info.pid}`;
     }
   }
 

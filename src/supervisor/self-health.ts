@@ -9,6 +9,8 @@ const STALL_MS = 5_000;
 /** How long a stall is worth being told of. */
 const STALL_REMEMBERED_MS = 30_000;
 const LEAST_FREE_BYTES = 50 * 1024 * 1024;
+/** Every so many looks the keeper is asked for a sign of life: its death is noticed at once, its standing still is not. */
+const KEEPER_EVERY = 3;
 
 type Source = 'database' | 'keeper' | 'event-loop' | 'disk' | `logs:${string}`;
 
@@ -16,6 +18,9 @@ export class SelfHealth {
   readonly #tell: (verdict: Verdict) => void;
   readonly #troubles = new Map<Source, string>();
   readonly #folder: string;
+  readonly #askKeeper: () => Promise<string | null>;
+  #looks = 0;
+  #asking = false;
   /** The longest stall in the last look, ms: what /metrics shows. */
   lagMs = 0;
   #lookedAt = performance.now();
@@ -23,10 +28,12 @@ export class SelfHealth {
   /**
    * @param folder of which the disk must not be full
    * @param tell is called when the verdict changes
+   * @param askKeeper answers what is wrong with the keeper; null: nothing
    */
-  constructor(folder: string, tell: (verdict: Verdict) => void) {
+  constructor(folder: string, tell: (verdict: Verdict) => void, askKeeper: () => Promise<string | null>) {
     this.#folder = folder;
     this.#tell = tell;
+    this.#askKeeper = askKeeper;
     setInterval(() => void this.#look(), LOOK_EVERY_MS).unref();
   }
 
@@ -58,7 +65,17 @@ export class SelfHealth {
       );
       setTimeout(() => this.over('event-loop'), STALL_REMEMBERED_MS).unref();
     }
+    if (++this.#looks % KEEPER_EVERY === 0) void this.#lookAtKeeper();
     await this.#lookAtDisk();
+  }
+
+  async #lookAtKeeper(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    const trouble = await this.#askKeeper();
+    this.#asking = false;
+    if (trouble === null) this.over('keeper');
+    else this.trouble('keeper', trouble);
   }
 
   async #lookAtDisk(): Promise<void> {

@@ -90,7 +90,11 @@ export class Wiring {
   constructor(folder: StateFolder, version: string) {
     this.#folder = folder;
     this.#version = version;
-    this.#self = new SelfHealth(folder.root, (verdict) => this.#supervisor?.dispatch({ type: 'self', verdict }));
+    this.#self = new SelfHealth(
+      folder.root,
+      (verdict) => this.#supervisor?.dispatch({ type: 'self', verdict }),
+      () => this.#keeper.trouble(),
+    );
     this.#store = openStore(folder, {
       version,
       onTrouble: (message) => {

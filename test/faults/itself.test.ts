@@ -61,6 +61,8 @@ describe('the supervisor itself', () => {
     tellSupervisor(system, 'stall:12000'); // beyond five seconds whenever it is looked
     const degraded = await system.waitFor(({ system: whole }) => whole.status === 'Degraded', 40_000);
     expect(degraded.organs[0]).toMatchObject({ state: 'ready', health: 'Healthy', restarts: 0 });
+    const { message } = await system.waitForEvent(({ type }) => type === 'system-status-changed');
+    expect(message).toMatch(/azora itself: azora stood still for \d+ s/);
     const since = (await system.puppet('web').order({ asked: true })).asked! - asked!;
     // What was overdue sixty times was asked for once, and then at the interval again.
     expect(since).toBeLessThan(40);

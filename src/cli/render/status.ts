@@ -20,7 +20,7 @@ export interface StatusStyle {
 
 /** The whole answer: a line about the system, then the table. */
 export function renderStatus(document: StatusDocument, how: StatusStyle, by: 'category' | null = null): string {
-  const lines = [headline(document, how), ...limits(document), ''];
+  const lines = [headline(document, how), ...limits(document), ...ownTrouble(document), ''];
   if (document.organs.length === 0) lines.push('No organs.');
   else if (by === 'category') lines.push(...categories(document.organs, how));
   else lines.push(...organTable(document.organs, how));
@@ -41,6 +41,13 @@ function headline({ system, organs }: StatusDocument, { style, columns }: Status
   const said = parts.filter((part) => part !== null);
   while (said.length > 3 && stripVTControlCharacters(said.join(' · ')).length > columns) said.pop();
   return said.join(' · ');
+}
+
+/** No organ is to blame, so azora itself is. */
+function ownTrouble({ system, organs }: StatusDocument): string[] {
+  const isWell = organs.every(({ health }) => health !== 'Degraded' && health !== 'Critical');
+  if (system.status !== 'Degraded' || !isWell || system.phase === 'stopping') return [];
+  return ['azora itself is not well; why: azora events --type system-status-changed'];
 }
 
 /** What becomes of `resources`. */
