@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { freePort } from './rig/free-port.ts';
 import { quiet } from './rig/organs.ts';
 import { rig, type System } from './rig.ts';
 
@@ -42,14 +43,6 @@ const listen = (server: Server): Promise<number> =>
   new Promise((resolve) => {
     server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
   });
-
-/** One that nobody else looks for. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 test('in no view, event, status, row, hook or registry, running or not', async () => {
   const heard: string[] = [];

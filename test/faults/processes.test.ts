@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readStat } from '../../src/keeper/identity.ts';
 import { childrenOf, markOf } from '../../src/keeper/process-table.ts';
+import { freePort } from '../e2e/rig/free-port.ts';
 import { History } from '../e2e/rig/history.ts';
 import { quiet } from '../e2e/rig/organs.ts';
 import { rig, type System } from '../e2e/rig.ts';
@@ -186,12 +186,4 @@ function memoryGroup(bytes: number): string | null {
     if (existsSync(group)) rmdirSync(group);
     return null;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { freePort } from '../e2e/rig/free-port.ts';
 import { quiet } from '../e2e/rig/organs.ts';
 import { rig, type System } from '../e2e/rig.ts';
 import { account, daemonPid, kill, outputOf, pause, pidsOf, query, random } from './support.ts';
@@ -143,7 +144,10 @@ describe('a supervisor that is killed', () => {
 
   test('what was stopped stays stopped, what runs keeps its ports and its token for the registry', async () => {
     const organ = rig.puppet({ ports: { http: 'auto' }, health: { http: '/healthz' } }, ['--listen']);
-    await using system = await rig.system({ yaml: { organs: { web: organ, idle: quiet() } } });
+    // Not `auto`: for a moment nobody has the port, and another system that boots just then would take it.
+    await using system = await rig.system({
+      yaml: { registry: { port: await freePort() }, organs: { web: organ, idle: quiet() } },
+    });
     await system.expect(0, ['up', '-d']);
     await system.expect(0, ['restart', 'web']); // a second life: its token is not the boot's first
     await system.expect(0, ['stop', 'idle']);
