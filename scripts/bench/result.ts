@@ -6,7 +6,10 @@ export interface Series {
 }
 
 export interface Result {
+  readonly kind?: never;
   readonly what: string;
+  /** The same in a word or two. */
+  readonly short: string;
   readonly unit: 'ms' | 'MB' | 'ms of CPU' | 'µs of CPU';
   readonly azora: readonly number[];
   /** Measured in turns with azora. */
@@ -14,6 +17,19 @@ export interface Result {
   /** At most this many times the median of a series, or this much. */
   readonly goal: { readonly times: number; readonly of: string } | { readonly most: number } | null;
   readonly note?: string;
+}
+
+/** Of so many organs, after the program that ran them was killed (-9). */
+export interface Leftovers {
+  readonly kind: 'leftovers';
+  readonly who: string;
+  readonly of: number;
+  /** Live on. */
+  readonly alive: number;
+  /** Run once it has been started again. */
+  readonly running: number;
+  /** Live after it was stopped. */
+  readonly left: number;
 }
 
 export function median(values: readonly number[]): number {

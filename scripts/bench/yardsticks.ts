@@ -47,17 +47,17 @@ export async function cLoop(marker: Marker, folder: string, count: number): Prom
   return { bootMs: last.at - startedAt, stopMs: now() - stoppedAt };
 }
 
-/** From a SIGKILL to one organ until the next one runs, in a loop in C; null without a compiler. */
-export async function cAgain(marker: Marker, folder: string, count: number): Promise<number[] | null> {
+/** A loop in C that starts one organ after the other, `count` of them; null without a compiler. */
+export function cAgain(marker: Marker, marks: Marks, count: number): { end(): Promise<void> } | null {
   if (marker.compiler === null) return null;
-  const marks = new Marks(folder);
-  const loop = spawn(marker.path, ['again', marks.path, String(count + 1)], { stdio: 'ignore' });
+  const loop = spawn(marker.path, ['again', marks.path, String(count)], { stdio: 'ignore' });
   const gone = once(loop, 'exit');
-  const times: number[] = [];
-  for (let i = 1; i <= count; i++) times.push(await killAndAwait(marks, i));
-  process.kill((await marks.atLeast(count + 1)).at(-1)!.pid, 'SIGKILL');
-  await gone;
-  return times;
+  return {
+    async end() {
+      process.kill((await marks.atLeast(count)).at(-1)!.pid, 'SIGKILL');
+      await gone;
+    },
+  };
 }
 
 /** Kills the organ that marked last (the `lives`-th) and waits for its successor's mark. */

@@ -1,0 +1,34 @@
+import { type Bench, COUNT, NODE, sleepers, Turns, withSystems } from '../bench.ts';
+import { now } from '../marks.ts';
+import type { Result } from '../result.ts';
+import { nodeMs } from '../yardsticks.ts';
+
+/** How long it takes to be shown all organs. */
+export function status(bench: Bench): Promise<Result[]> {
+  return withSystems(
+    bench,
+    bench.contestants.filter((contestant) => contestant.status),
+    (marks) => sleepers(bench, marks, COUNT),
+    async (systems) => {
+      const turns = new Turns();
+      for (let round = 0; round < (bench.quick ? 10 : 40); round++) {
+        for (const { who, folder } of systems) {
+          if (!who.name.startsWith('azora') && round >= 10) continue;
+          const startedAt = now();
+          await who.status!(folder);
+          turns.add(who.name, now() - startedAt);
+        }
+        turns.add(NODE, await nodeMs());
+      }
+      return [
+        {
+          what: `\`azora status\`, ${COUNT} organs`,
+          short: 'status',
+          unit: 'ms',
+          ...turns.of(bench),
+          goal: { times: 1.3, of: NODE },
+        },
+      ];
+    },
+  );
+}
