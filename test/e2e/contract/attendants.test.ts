@@ -32,10 +32,16 @@ describe('by themselves', () => {
     expect(['least', 'most', 'usual'].map(count)).toEqual([2, 2, 1]);
   });
 
-  test('watch.debounce: quiet for so long, then the restart', async () => {
+  test('watch.paths, .ignore, .debounce: quiet for so long, then those restart who look there', async () => {
     await using system = await rig.system({
-      yaml: { organs: { web: rest({ watch: { paths: ['src'], debounce: '1500ms' } }) } },
-      files: { 'src/a.ts': 'a' },
+      yaml: {
+        organs: {
+          web: rest({ watch: { paths: ['src'], debounce: '1500ms' } }),
+          ignores: rest({ watch: { paths: ['src'], ignore: ['*.ts'], debounce: '50ms' } }),
+          elsewhere: rest({ watch: { paths: ['lib'], debounce: '50ms' } }),
+        },
+      },
+      files: { 'src/a.ts': 'a', 'lib/b.ts': 'b' },
     });
     await system.expect(0, ['up', '-d']);
     system.listen();
@@ -46,8 +52,13 @@ describe('by themselves', () => {
       last = Date.now();
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    const stopping = await system.waitForEvent(({ type }) => type === 'organ-stopping', 15_000);
+    const stopping = await system.waitForEvent(
+      ({ type, organ }) => type === 'organ-stopping' && organ === 'web',
+      15_000,
+    );
     expect(Date.parse(stopping.ts) - last).toBeGreaterThan(1300);
     expect(stopping.data.cause).toMatch(/^src\/a\.ts changed \(watch\)$|^src\/a\.ts and \d+ more files changed/);
+    const { organs } = await system.status();
+    expect(organs.filter(({ organ }) => organ !== 'web').map(({ restarts }) => restarts)).toEqual([0, 0]);
   });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { EVENT_TYPES } from '../../../src/core/events.ts';
 import { rig } from '../rig.ts';
-import { answers, booted, rest } from './shared.ts';
+import { answers, booted, rest, written } from './shared.ts';
 
 /** What scripts read: the fields of status, the views of the database, the events. */
 
@@ -222,5 +222,50 @@ describe('events', () => {
     expect(EVENT_TYPES.filter((type) => !seen.has(type))).toEqual([stuck]);
     const aboutOrgans = events.filter(({ type }) => type.startsWith('organ-') || type === 'health-changed');
     expect(aboutOrgans.filter(({ organ, message }) => organ === null || !message.includes(organ))).toEqual([]);
+  });
+});
+
+describe('the registry', () => {
+  test('an organ registers a service with its token, keeps it by heartbeats, and takes it away', async () => {
+    await using other = await rig.system({
+      yaml: {
+        organs: {
+          web: rest({ command: 'echo "$AZORA_TOKEN" > token; exec sleep 1000' }),
+          server: answers({ category: 'Shops' }),
+        },
+      },
+    });
+    await other.expect(0, ['up', '-d']);
+    const { registryUrl } = (await other.status()).system;
+    const authorization = `Bearer ${(await written(other, 'token')).trim()}`;
+    const ask = async (method: string, path: string, body?: object, headers: object = { authorization }) => {
+      const response = await fetch(`${registryUrl}${path}`, {
+        method,
+        headers: { 'content-type': 'application/json', ...headers },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      });
+      const text = await response.text();
+      return { status: response.status, json: text === '' ? null : JSON.parse(text) };
+    };
+    const service = { name: 'wallets', url: 'http://127.0.0.1:9/w', ttl: '700ms', metadata: { kind: 'hot' } };
+    expect(await ask('POST', '/register', service, {})).toMatchObject({
+      status: 401,
+      json: { error: expect.any(String) },
+    });
+    expect((await ask('POST', '/register', service)).status).toBeLessThan(300);
+    expect((await ask('GET', '/services')).json).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ name: 'wallets', metadata: { kind: 'hot' } }),
+        expect.objectContaining({ name: 'server', category: 'Shops', url: (await other.instance('server')).url }),
+      ]),
+    );
+    expect((await ask('PUT', '/services/wallets/heartbeat')).status).toBe(200);
+    await expect
+      .poll(async () => (await ask('GET', '/services/wallets')).json.health, { timeout: 5_000 })
+      .toBe('Critical');
+    expect((await ask('DELETE', '/services/wallets')).status).toBeLessThan(300);
+    expect(await ask('GET', '/services/wallets')).toMatchObject({ status: 404, json: { error: expect.any(String) } });
+    expect((await ask('GET', '/health')).status).toBe(200);
+    expect((await ask('POST', '/register', { ...service, metadata: { big: 'x'.repeat(70_000) } })).status).toBe(413);
   });
 });
