@@ -2,7 +2,7 @@ import type { SystemEvent } from './events.ts';
 import type { Json } from './json.ts';
 import { replay, stateAfter } from './replay.ts';
 import type { Exit } from './status.ts';
-import type { Subject } from './why.ts';
+import type { Subject } from './why/question.ts';
 
 /** How the instances of a boot were just before it was ended, from its events alone. */
 export interface Past {

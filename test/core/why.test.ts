@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { SystemEvent } from '../../src/core/events.ts';
 import { past } from '../../src/core/past.ts';
-import { explain, type Question, type Subject, worstOf } from '../../src/core/why.ts';
+import { worstOf } from '../../src/core/why/chain.ts';
+import { explain } from '../../src/core/why/explain.ts';
+import type { Question, Subject } from '../../src/core/why/question.ts';
 import { anEvent } from '../cli/fake-supervisor.ts';
 
 const subject = (instance: string, change: Partial<Subject> = {}): Subject => ({

@@ -1,5 +1,5 @@
 import type { ChalkInstance } from 'chalk';
-import type { Explanation } from '../../core/why.ts';
+import type { Explanation } from '../../core/why/explain.ts';
 import { EventLines } from './event-lines.ts';
 import { stripControls } from './log-lines.ts';
 import { paintState } from './status.ts';
