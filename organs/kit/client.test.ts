@@ -158,6 +158,24 @@ describe('a call', () => {
     await expect(c.callJson('worker', '/metrics', Named)).rejects.toThrow(/answered 200 without JSON/);
     await expect(c.callJson('worker', '/healthz', Named)).rejects.toThrow(/unknown shape/);
   });
+
+  test('breaks off when its organ is killed: unavailable', async () => {
+    const app = new Hono().get('/work', () => {
+      const broken = new ReadableStream({
+        pull(controller) {
+          controller.enqueue(new TextEncoder().encode('{"name":'));
+          controller.error(new Error('killed'));
+        },
+      });
+      return new Response(broken, { headers: { 'content-type': 'application/json' } });
+    });
+    const worker = await startOrgan({ name: 'worker', app, health: () => ({ status: 'pass' }) });
+    const c = client({ WORKER_URL: worker.url });
+    await expect(c.callJson('worker', '/work', Named)).rejects.toMatchObject({
+      status: 503,
+      message: expect.stringMatching(/worker GET \/work broke off its answer/),
+    });
+  });
 });
 
 test('a registration is kept alive until it is withdrawn', async () => {

@@ -115,7 +115,10 @@ export class Client {
     throw new Unavailable(`${name} cannot be reached: ${failures.join('; ')}`, { cause });
   }
 
-  /** As `call`, for an answer that must be 2xx JSON of this schema; anything else throws BadGateway with the reason. */
+  /**
+   * As `call`, for an answer that must be 2xx JSON of this schema; anything else throws BadGateway with the reason, one that
+   * breaks off Unavailable.
+   */
   async callJson<S extends z.ZodType>(
     name: string,
     path: `/${string}`,
@@ -124,7 +127,9 @@ export class Client {
   ): Promise<z.output<S>> {
     const response = await this.call(name, path, options);
     const where = `${name} ${options.method ?? 'GET'} ${path}`;
-    const text = await response.text();
+    const text = await response.text().catch((cause) => {
+      throw new Unavailable(`${where} broke off its answer: ${messageOf(cause)}`, { cause }); // killed, or too slow
+    });
     let answer: unknown;
     try {
       answer = JSON.parse(text);

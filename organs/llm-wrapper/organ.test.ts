@@ -203,6 +203,17 @@ describe('an upstream', () => {
     expect((await w.get('/healthz')).body.status).toBe('pass');
   });
 
+  test('whose answer is none is one that cannot answer: the documents do', async () => {
+    const u = await upstream(
+      () => new Response('<html>busy</html>', { headers: { 'content-type': 'application/json' } }),
+    );
+    const w = await wrapper(u.url);
+    const { status, body } = await w.chat('What is azora?');
+    expect(status).toBe(200);
+    expect(body.model).toBe('azora-extractive');
+    expect(body.choices[0].message.content).toMatch(/cannot answer now/);
+  });
+
   test('with a wrong key is a matter of health, at once', async () => {
     const u = await upstream(bad(401, 'bad key'));
     const w = await wrapper(u.url);

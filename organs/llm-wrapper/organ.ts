@@ -1,5 +1,14 @@
 import { type Context, Hono } from 'hono';
-import { type Health, log, type Organ, openDatabase, readBody, TooManyRequests, Unavailable } from '../kit/index.ts';
+import {
+  type Health,
+  log,
+  messageOf,
+  type Organ,
+  openDatabase,
+  readBody,
+  TooManyRequests,
+  Unavailable,
+} from '../kit/index.ts';
 import { Budget, MIGRATIONS } from './budget.ts';
 import { completionOf, EVENT_STREAM, streamOf } from './completion.ts';
 import { EXTRACTIVE, Extractive } from './extractive.ts';
@@ -50,7 +59,9 @@ export function llmWrapper({
     try {
       const response = await (upstream as Upstream).chat(body, c.req.raw.signal);
       if (!isStream || !response.body) {
-        const answer: unknown = await response.json();
+        const answer: unknown = await response.json().catch((cause) => {
+          throw new Unavailable(`the model's answer cannot be read: ${messageOf(cause)}`, { cause });
+        });
         settle(spentOf(answer, promptTokens));
         return c.json(answer as object);
       }
