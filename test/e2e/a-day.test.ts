@@ -120,6 +120,17 @@ async function aDay(user: Caller, username: string): Promise<void> {
     expect(wordsIn(from)).toContain(wordsIn(quote)); // it stands there, word by word
   }
 
+  // the same door as any model's, streamed
+  const stream = await user.text('/llm/v1/chat/completions', {
+    messages: [{ role: 'user', content: 'For how long are the EdDSA tokens of aegis good?' }],
+    stream: true,
+  });
+  const chunks = stream.split('\n\n').filter(Boolean);
+  expect(chunks.at(-1)).toBe('data: [DONE]');
+  const said = chunks.slice(0, -1).map((chunk) => JSON.parse(chunk.replace('data: ', '')));
+  expect(new Set(said.map(({ model }) => model))).toEqual(new Set(['azora-extractive'])); // it says what it is
+  expect(said.map(({ choices }) => choices[0]?.delta?.content ?? '').join('')).toMatch(/for one hour/);
+
   // a forecast, once a window of ten seconds is over
   const forecast = await user.until(
     '/oracle/forecasts?topic=covenant&type=block-mined&step=10s&horizon=3',

@@ -138,8 +138,12 @@ test(`${LEAST} GETs are all answered 2xx while one replica is killed, and then a
   await isReady(3);
   expect(ofThree.fewest).toBe(2);
   console.log(`the registry, looked at ${ofTwo.looks} and ${ofThree.looks} times: never below 1 of 2, 2 of 3`);
-  const pids = (await system.status()).organs.filter(({ organ }) => organ === 'analytics').map(({ pid }) => pid);
-  expect(pids).not.toContain(victim.pid);
+  const replicas = (await system.status()).organs.filter(({ organ }) => organ === 'analytics');
+  expect(replicas.map(({ pid }) => pid)).not.toContain(victim.pid);
+  expect(new Set(replicas.map(({ url }) => url)).size).toBe(3);
+  const { stdout } = await system.expect(0, ['logs', 'analytics']);
+  for (const { instance, url } of replicas)
+    expect(stdout).toMatch(new RegExp(`^${instance} +\\| analytics listens on ${url}$`, 'm'));
 
   // what the third has counted stays counted when it is gone
   for (const username of ['ayanda', 'bongi', 'cebile']) await user.post('/auth/signup', { username, password });

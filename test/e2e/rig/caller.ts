@@ -43,6 +43,11 @@ export class Caller {
     return this.#ask('POST', path, body, orElse);
   }
 
+  /** As `post`, for an answer that is no JSON. */
+  text(path: string, body: unknown): Promise<string> {
+    return this.#ask('POST', path, body, [], (text) => text);
+  }
+
   /** Only the status, whatever it is. */
   async status(method: string, path: string): Promise<number> {
     return (await this.#answer(method, path, undefined)).status;
@@ -61,12 +66,12 @@ export class Caller {
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: as above
-  async #ask(method: string, path: string, body: unknown, orElse: readonly number[]): Promise<any> {
+  async #ask(method: string, path: string, body: unknown, orElse: readonly number[], read = parse): Promise<any> {
     const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       const { status, text, retryAfter } = await this.#answer(method, path, body);
+      if ((status >= 200 && status < 300) || orElse.includes(status)) return read(text);
       const answer = parse(text);
-      if ((status >= 200 && status < 300) || orElse.includes(status)) return answer;
       const where = `${method} ${path} answered ${status}: ${text.slice(0, 500)}`;
       if (typeof answer.error !== 'string' || typeof answer.message !== 'string')
         throw new Error(`no error as promised: ${where}`);
