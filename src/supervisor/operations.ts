@@ -293,7 +293,7 @@ function mustScale(config: SystemConfig, name: string, replicas: number): void {
 /** Nothing runs, or nothing but what could not be killed. */
 function isDown(state: SystemState): boolean {
   if (state.boot.phase === 'stopped' || state.boot.phase === 'halted') return true;
-  return [...state.instances.values()].every((instance) => !isAlive(instance) || instance.state.tag === 'stuck');
+  return state.instances.values().every((instance) => !isAlive(instance) || instance.state.tag === 'stuck');
 }
 
 function hasGotThere(state: SystemState, instance: Instance, verb: Verb, before: Instance): boolean {

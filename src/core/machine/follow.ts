@@ -126,7 +126,7 @@ export function sayWhoWaits(before: SystemState, draft: Draft): void {
 }
 
 export function sayStatus(before: SystemState, draft: Draft): void {
-  if (draft.changed.size === 0 && before.self === draft.system.self) return;
+  if (!mayHaveAnotherStatus(before, draft)) return;
   const from = statusOf(before);
   const to = statusOf(draft.system);
   if (from === to) return;
@@ -135,11 +135,22 @@ export function sayStatus(before: SystemState, draft: Draft): void {
   draft.emit('system-status-changed', `${draft.system.config.name} is ${to}, was ${from}${why}`, { from, to });
 }
 
+/** To look at all instances after each input would be most of the work of a thousand. */
+function mayHaveAnotherStatus(before: SystemState, { system, changed }: Draft): boolean {
+  const levelIn = ({ instances }: SystemState, name: string) => instances.get(name)?.verdict.level;
+  return (
+    before.self !== system.self ||
+    before.boot.phase !== system.boot.phase ||
+    before.instances.size !== system.instances.size ||
+    changed.values().some((name) => levelIn(before, name) !== levelIn(system, name))
+  );
+}
+
 /** Down is down when nothing is left to wait for; what is stuck is named by `down` and keeps the system from being stopped. */
 export function sayStopped(draft: Draft): void {
   const { phase } = draft.system.boot;
   if (phase !== 'stopping' && phase !== 'emergency') return;
-  if ([...draft.system.instances.values()].some(isAlive)) return;
+  if (draft.system.instances.values().some(isAlive)) return;
   draft.phase(phase === 'emergency' ? 'halted' : 'stopped');
   draft.emit('system-stopped', `${draft.system.config.name} is stopped: no process of it is left`, { survivors: [] });
   draft.effects.push({ type: 'halt' });
