@@ -1,5 +1,5 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { rig, type System } from './rig.ts';
 
@@ -86,6 +86,22 @@ describe('another tool’s file becomes a system that runs', () => {
 });
 
 describe('azora init', () => {
+  test('the editor is led to the schema where there is one, and told how to get it where there is none', async () => {
+    await using system = await project('procfile');
+    await system.expect(0, ['init']);
+    expect(yaml(system)).toMatch(
+      /^# For completion and checks in your editor: azora config --schema > azora\.schema\.json/,
+    );
+    expect(yaml(system)).not.toMatch(/^# yaml-language-server/m);
+    system.write('node_modules/azora/azora.schema.json', '{}');
+    system.write('packages/web/Procfile', 'web: sleep 1000\n');
+    for (const args of [[], ['--from', 'packages/web/Procfile']]) await system.expect(0, ['init', '--force', ...args]);
+    for (const path of ['azora.yaml', 'packages/web/azora.yaml']) {
+      const [, schema] = /^# yaml-language-server: \$schema=(\S+)\n/.exec(readFileSync(system.path(path), 'utf8'))!;
+      expect(resolve(dirname(system.path(path)), schema!)).toBe(system.path('node_modules/azora/azora.schema.json'));
+    }
+  });
+
   test('nothing found: a file to begin with, which boots; never over one that is there', async () => {
     await using system = await project(null);
     const init = await system.expect(0, ['init']);

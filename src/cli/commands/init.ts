@@ -4,6 +4,7 @@ import type { Draft } from '../../core/coming-from/draft.ts';
 import { EXIT, fail } from '../../core/failures.ts';
 import type { CommandContext } from '../command.ts';
 import { defineCommand } from '../command.ts';
+import { editorLines } from '../init/editor.ts';
 import { settle } from '../init/settle.ts';
 import { type FoundSource, findSources, SOURCES, sourceOf } from '../init/sources.ts';
 import { STARTER } from '../init/starter.ts';
@@ -45,8 +46,9 @@ export const command = defineCommand<InitOptions>({
         'azora init --force writes over it; azora config --check looks at it.',
       );
     }
+    const head = editorLines(dirname(target));
     if (chosen === undefined) {
-      write(target, STARTER);
+      write(target, `${head.join('\n')}\n${STARTER}`);
       context.stderr.write(
         `nothing was found here that declares programs (${SOURCES.map(({ kind }) => kind).join(', ')}): a file to begin with\n`,
       );
@@ -54,7 +56,7 @@ export const command = defineCommand<InitOptions>({
       return EXIT.done;
     }
     const draft = await settle(await chosen.source.read(chosen.path), target, context);
-    write(target, writeDraft(draft, basename(chosen.path)).text);
+    write(target, writeDraft(draft, basename(chosen.path), head).text);
     report(context, draft, chosen, found.slice(1));
     context.stdout.write(`${shown}\n`);
     return EXIT.done;

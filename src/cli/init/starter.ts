@@ -1,6 +1,5 @@
 /** For a folder in which nothing is declared yet: a file that boots as it is, and says what can be written. */
-export const STARTER = `# yaml-language-server: $schema=./node_modules/azora/azora.schema.json
-# What this project consists of. Check it with \`azora config --check\`, boot it with \`azora up\`.
+export const STARTER = `# What this project consists of. Check it with \`azora config --check\`, boot it with \`azora up\`.
 version: 1
 
 organs:

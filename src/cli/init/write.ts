@@ -7,11 +7,12 @@ export interface Written {
   readonly lines: ReadonlyMap<string, readonly [number, number]>;
 }
 
-const SCHEMA = '# yaml-language-server: $schema=./node_modules/azora/azora.schema.json';
-
-/** The draft as a file for people: notes stand as comments before what they are about; what cannot run yet is a comment itself. */
-export function writeDraft(draft: Draft, from: string): Written {
-  const lines = [SCHEMA, `# Made by \`azora init\` from ${from}. Every key: azora config --schema`];
+/**
+ * The draft as a file for people: notes stand as comments before what they are about; what cannot run yet is a comment itself.
+ * @param head lines above all others
+ */
+export function writeDraft(draft: Draft, from: string, head: readonly string[] = []): Written {
+  const lines = [...head, `# Made by \`azora init\` from ${from}. Every key: azora config --schema`];
   for (const note of draft.notes) lines.push(...comment(note));
   lines.push('version: 1');
   if (draft.name !== null) lines.push(`name: ${JSON.stringify(draft.name)}`);
