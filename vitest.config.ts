@@ -12,7 +12,12 @@ export default defineConfig({
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     projects: [
       {
-        test: { name: 'unit', include: ['test/{core,adapters,keeper,supervisor,cli}/**/*.test.ts', 'test/*.test.ts'] },
+        test: {
+          name: 'unit',
+          include: ['test/{core,adapters,keeper,supervisor,cli}/**/*.test.ts', 'test/*.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
       },
       { test: { name: 'organs', include: ['organs/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 } },
       { test: { name: 'e2e', include: ['test/{e2e,soak}/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
