@@ -5,6 +5,7 @@
 mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t tmpfs tmp /run
 mount -t cgroup2 none /sys/fs/cgroup && ip link set lo up
 export TMPDIR=/run HOME=/run PATH="${NODE%/*}:$PATH"
+echo "KERNEL $(uname -r)"
 scenario="$REPOSITORY/test/e2e/rig/limits-scenario.ts"
 "$NODE" "$scenario" "$AZORA"
 mkdir /sys/fs/cgroup/box && echo $$ >/sys/fs/cgroup/box/cgroup.procs
