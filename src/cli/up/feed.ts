@@ -8,6 +8,9 @@ import { findSupervisor } from '../daemons.ts';
 /** Why no more events will come. */
 export type FeedEnd = 'down' | 'emergency' | 'lost';
 
+export const takenOver = (pid: number, successor: number): string =>
+  `the supervisor (pid ${pid}) ended; organs run on, and pid ${successor} has taken over`;
+
 /** The events of one boot, across changes of supervisor. */
 export class Feed {
   /** Resolves when the system has ended, whoever ended it; rejects when its next supervisor cannot be had. */
@@ -55,7 +58,7 @@ export class Feed {
       const next = await findSupervisor(this.#folder, this.#context.version);
       if (!next) return this.#end ?? 'lost';
       if (next.hello.bootId !== this.#bootId) return this.#end ?? 'down'; // stopped, and booted again by someone else
-      this.#say(`the supervisor (pid ${pid}) ended; organs run on, and pid ${next.hello.pid} has taken over`);
+      this.#say(takenOver(pid, next.hello.pid));
       this.#current = next;
     }
   }

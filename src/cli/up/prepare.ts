@@ -16,6 +16,7 @@ import { persistently } from '../persistently.ts';
 import { renderPlan } from '../render/plan.ts';
 import { indent, list } from '../render/text.ts';
 import { withOwnVersion } from '../versions.ts';
+import { takenOver } from './feed.ts';
 
 /** To plan the boot of the largest system, and to find a free port for everybody. */
 const UP_TIMEOUT_MS = 60_000;
@@ -96,6 +97,12 @@ async function ask(
   const { connection, attempt, answer } = asked;
   // What an earlier one had begun for this command is this command's all the same.
   const resumed = attempt > 1 && first.hello.bootId === null;
+  const { progress } = context.global;
+  if (resumed && connection.hello.bootId !== null && progress !== 'json' && progress !== 'quiet') {
+    context.stderr.write(
+      `${context.stderr.style.yellow('azora:')} ${takenOver(first.hello.pid, connection.hello.pid)}\n`,
+    );
+  }
   return {
     connection,
     result: resumed ? { ...answer.result, booted: true, since: 0, starting: answer.up } : answer.result,

@@ -131,7 +131,8 @@ export function sayStatus(before: SystemState, draft: Draft): void {
   const to = statusOf(draft.system);
   if (from === to) return;
   const own = draft.system.self.reason;
-  const why = own && before.self !== draft.system.self ? `: azora itself: ${own}` : '';
+  // What is Critical is an organ; Degraded the system is, or stays, because of azora itself too.
+  const why = own && (to === 'Degraded' || before.self !== draft.system.self) ? `: azora itself: ${own}` : '';
   draft.emit('system-status-changed', `${draft.system.config.name} is ${to}, was ${from}${why}`, { from, to });
 }
 
