@@ -161,6 +161,15 @@ describe('azora itself', () => {
   });
 });
 
+test('what keeps the system Degraded when an organ has recovered, azora itself, is said', () => {
+  const world = chain();
+  for (let i = 0; i < 3; i++) world.probed('a', FAIL);
+  world.send({ type: 'self', verdict: { level: 'Degraded', reason: 'the disk is full' } });
+  world.probed('a');
+  const told = world.events.filter(({ type }) => type === 'system-status-changed').map(({ message }) => message);
+  expect(told.at(-1)).toBe('test is Degraded, was Critical: azora itself: the disk is full');
+});
+
 describe('depends_on with restart', () => {
   const together = (): World => {
     const world = new World(
