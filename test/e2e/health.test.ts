@@ -63,6 +63,42 @@ describe('the monitor', () => {
     await system.waitFor(({ organs }) => organs[0]?.health === 'Healthy');
   });
 
+  test('a dependency that turns sick makes its dependents Degraded with that check, theirs too; and back with the one that passes', async () => {
+    const health = { http: '/healthz', interval: '100ms', failures: 1000, restart: false };
+    await using system = await booted({
+      db: rig.puppet({ ports: { http: 'auto' }, health }, ['--listen']),
+      api: quiet({ depends_on: ['db'] }),
+      web: quiet({ depends_on: ['api'] }),
+      other: quiet(),
+    });
+    const changes = () =>
+      system.events.filter(({ type }) => type === 'health-changed' || type === 'system-status-changed');
+    for (const [status, to, whole] of [
+      [500, 'Degraded', 'Degraded'],
+      [200, 'Healthy', 'Operational'],
+    ] as const) {
+      const heard = changes().length;
+      await system.puppet('db').order({ health: { status } });
+      await system.waitForEvent(
+        ({ id, type, data }) =>
+          id > (changes()[heard - 1]?.id ?? 0) && type === 'system-status-changed' && data.to === whole,
+      );
+      const told = changes().slice(heard);
+      // One check, one decision: nothing comes in between, and nothing later.
+      expect(told.map(({ instance, data }) => [instance, data.to])).toEqual([
+        ['db', to],
+        ['api', to],
+        ['web', to],
+        [null, whole],
+      ]);
+      expect(told.map(({ id }) => id - told[0]!.id)).toEqual([0, 1, 2, 3]);
+      if (status === 500)
+        expect(told[2]!.message).toMatch(
+          /^web is Degraded, was Healthy: depends on api, which is Degraded: depends on db, which is Degraded: status 500/,
+        );
+    }
+  });
+
   test('a supervisor that stood still finds nobody ill for it, not even whom it was asking just then', async () => {
     await using system = await booted({ web: web({ timeout: '1s', slow: '1s' }), other: quiet() });
     const puppet = system.puppet('web');

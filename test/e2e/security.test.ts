@@ -185,6 +185,7 @@ describe('the security monitor', () => {
     for (const allow of [['observe', 'restart-organ', 'stop-organ'], ['observe']]) {
       await using system = await azoraOs(allow);
       await system.expect(0, ['up', '-d', 'covenant', 'elara']);
+      const { pid } = await system.instance('covenant');
       const chain = join(system.state.root, 'data/covenant/chain.jsonl');
       writeFileSync(chain, readFileSync(chain, 'utf8').replace(/"timestamp":(\d+)/, '"timestamp":1$1'));
       const found = await system.waitForEvent(findingOf('check:covenant: the chain is valid'));
@@ -193,7 +194,18 @@ describe('the security monitor', () => {
       const { data } = await system.waitForEvent(alertOf('decision'));
       expect(data).toMatchObject({ organ: 'covenant' });
       expect(['restart-organ', 'stop-organ']).toContain(data.action);
-      await system.waitForEvent(alertOf(allow.length > 1 ? 'carried-out' : 'refused'));
+      if (allow.length > 1) {
+        const { id } = await system.waitForEvent(alertOf('carried-out'));
+        const acted = await system.waitForEvent(
+          (event) => event.id > id && event.type === 'organ-stopping' && event.organ === 'covenant',
+        );
+        expect(acted.message).toMatch(/for security/);
+        await expect.poll(() => system.isAlive(pid!)).toBe(false);
+      } else {
+        const { message } = await system.waitForEvent(alertOf('refused'));
+        expect(message).toContain('is not carried out: security.allow lists only observe');
+        expect((await system.instance('covenant')).pid).toBe(pid);
+      }
     }
   }, 120_000);
 });

@@ -80,6 +80,20 @@ const PREPARED: readonly Prepared[] = [
     next: /azora start web/,
   },
   {
+    name: 'out of memory',
+    organs: {
+      web: {
+        command: [rig.node, '-e', 'globalThis.held = Buffer.alloc(200 << 20, 1); setInterval(() => {}, 1e6)'],
+        ...once,
+        resources: { memory: '96Mi' },
+      },
+    },
+    meanwhile: failed,
+    // Found out by azora, or by the kernel where that holds the limit.
+    says: /^web is failed: (was killed by the kernel: )?it use(s|d) .*more(?: memory)? than its 96 MiB/,
+    next: /azora start web/,
+  },
+  {
     name: 'dependency failed',
     organs: {
       covenant: { command: 'echo "chain is broken"; exit 3', ...fast, health: { log: '^ready$' } },

@@ -354,3 +354,32 @@ describe('stopping', () => {
     expect(world.instance('a').restarts).toBe(0);
   });
 });
+
+describe('what is about another life than the present one', () => {
+  const exit = { code: 1, signal: null, at: 0, pid: 4001, ours: false, oomKilled: false };
+  const foreign: Parameters<World['tell']>[1][] = [
+    { type: 'spawned', generation: 1, pid: 9 },
+    { type: 'spawnFailed', generation: 1, again: false, message: 'no' },
+    { type: 'signalledReady', generation: 1 },
+    { type: 'probed', generation: 1, observation: FAIL },
+    { type: 'probed', generation: 3, observation: FAIL },
+    { type: 'unheard', generation: 1, forMs: 1e6 },
+    { type: 'verified', generation: 1, passed: false, message: 'no' },
+    { type: 'exited', generation: 1, exit },
+    { type: 'gone', generation: 1, left: [{ pid: 9, command: 'x' }] },
+    { type: 'exceeded', generation: 1, message: 'too much' },
+    { type: 'elapsed', generation: 1, timer: 'start-timeout' },
+  ];
+  test.each(foreign)('is dropped: $type of generation $generation', (input) => {
+    const world = one();
+    world.ready('a');
+    world.exits('a', 1);
+    world.pass(60_000);
+    world.ready('a');
+    expect(world.instance('a').generation).toBe(2);
+    const [before, said] = [world.state, world.events.length];
+    world.tell('a', input);
+    expect(world.state.instances).toEqual(before.instances);
+    expect(world.events).toHaveLength(said);
+  });
+});
