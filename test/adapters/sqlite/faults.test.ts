@@ -428,7 +428,7 @@ test('a process killed while it writes loses nothing that it had flushed', async
       printed += chunk;
     });
     await firstOutput(writer);
-    await expect.poll(() => printed.length).toBeGreaterThan(200 * (round + 1));
+    await expect.poll(() => printed.length, { timeout: 10_000 }).toBeGreaterThan(200 * (round + 1));
     writer.kill('SIGKILL');
     await once(writer, 'close');
     const flushed = Number(printed.slice(0, printed.lastIndexOf('\n')).split('\n').at(-1));
