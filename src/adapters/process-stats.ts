@@ -33,6 +33,52 @@ export function processStats(pid: number): ProcessStats | null {
   }
 }
 
+/** What several processes use together. */
+export interface Load {
+  readonly cpuMs: number;
+  readonly memoryBytes: number;
+}
+
+/**
+ * Memory that processes share (the program's text, what a fork has not written to yet) is counted once, at its largest: a sum
+ * of resident sizes would punish whoever forks. Processor time includes that of children which ended, where they were waited for.
+ */
+export function together(stats: readonly ProcessStats[]): Load {
+  return {
+    cpuMs: stats.reduce((sum, { cpuMs, endedChildrenMs }) => sum + cpuMs + endedChildrenMs, 0),
+    memoryBytes:
+      stats.reduce((sum, { anonymousBytes }) => sum + anonymousBytes, 0) +
+      Math.max(...stats.map(({ rssBytes, anonymousBytes }) => rssBytes - anonymousBytes)),
+  };
+}
+
+/**
+ * What a process and its descendants use, those that were started by a main thread and have not left it (a shell's programs, a
+ * server's workers); null where the system has no /proc or the process is gone.
+ */
+export function familyLoad(pid: number): Load | null {
+  const own = processStats(pid);
+  if (!own) return null;
+  const stats = [own];
+  const open = childrenOfMainThread(pid);
+  for (let child = open.pop(); child !== undefined; child = open.pop()) {
+    const found = processStats(child);
+    if (found) stats.push(found);
+    open.push(...childrenOfMainThread(child));
+  }
+  return together(stats);
+}
+
+/** Needs CONFIG_PROC_CHILDREN; without it nobody has children. */
+function childrenOfMainThread(pid: number): number[] {
+  try {
+    const text = head(`/proc/${pid}/task/${pid}/children`).trim();
+    return text === '' ? [] : text.split(' ').map(Number);
+  } catch {
+    return []; // gone meanwhile
+  }
+}
+
 const buffer = Buffer.allocUnsafe(4096);
 
 /** The first 4 KB of a file: all of such a one, for a third of what readFileSync takes. A status asks for hundreds. */

@@ -1,4 +1,4 @@
-import { processStats } from '../adapters/process-stats.ts';
+import { processStats, together } from '../adapters/process-stats.ts';
 
 /** What all processes of a life use together, where no cgroup counts it. */
 
@@ -18,9 +18,6 @@ export class TreeLoad {
   readonly #looks = new Map<string, Look>();
 
   /**
-   * Memory that processes share (the program's text, what a fork has not written to yet) is counted once, at its largest: a sum
-   * of resident sizes would punish whoever forks. Processor time includes that of children which ended, where they were waited for.
-   *
    * @param since when the life began, monotonic ms
    * @param at monotonic ms
    */
@@ -31,15 +28,13 @@ export class TreeLoad {
   ): Load | null {
     const stats = pids.map(processStats).filter((found) => found !== null);
     if (stats.length === 0) return null;
-    const cpuMs = stats.reduce((sum, { cpuMs: own, endedChildrenMs }) => sum + own + endedChildrenMs, 0);
+    const { cpuMs, memoryBytes } = together(stats);
     const latest = this.#looks.get(instance);
     const before = latest?.generation === generation ? latest : { cpuMs: 0, at: since };
     this.#looks.set(instance, { generation, cpuMs, at });
     return {
       cpuPercent: (100 * Math.max(0, cpuMs - before.cpuMs)) / Math.max(1, at - before.at),
-      memoryBytes:
-        stats.reduce((sum, { anonymousBytes }) => sum + anonymousBytes, 0) +
-        Math.max(...stats.map(({ rssBytes, anonymousBytes }) => rssBytes - anonymousBytes)),
+      memoryBytes,
     };
   }
 }

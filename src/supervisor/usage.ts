@@ -1,6 +1,6 @@
-import { processStats } from '../adapters/process-stats.ts';
+import { familyLoad } from '../adapters/process-stats.ts';
 
-/** How much processor and memory instances use, measured from one look to the next. */
+/** How much processor and memory instances use, each with its descendants, measured from one look to the next. */
 
 interface Look {
   readonly pid: number;
@@ -30,13 +30,13 @@ export class Usage {
     if (latest?.pid === pid && at - latest.at < SHORTEST_MS) {
       return { cpuPercent: latest.percent, rssBytes: latest.rssBytes };
     }
-    const stats = processStats(pid);
-    if (!stats) return { cpuPercent: null, rssBytes: null };
+    const load = familyLoad(pid);
+    if (!load) return { cpuPercent: null, rssBytes: null };
     const from = latest?.pid === pid ? latest : { cpuMs: 0, at: startedAt };
     const elapsed = at - from.at;
-    if (elapsed < SHORTEST_MS) return { cpuPercent: null, rssBytes: stats.rssBytes }; // it has just begun
-    const percent = Math.round((1000 * (stats.cpuMs - from.cpuMs)) / elapsed) / 10;
-    this.#looks.set(instance, { pid, cpuMs: stats.cpuMs, at, percent, rssBytes: stats.rssBytes });
-    return { cpuPercent: percent, rssBytes: stats.rssBytes };
+    if (elapsed < SHORTEST_MS) return { cpuPercent: null, rssBytes: load.memoryBytes }; // it has just begun
+    const percent = Math.round((1000 * Math.max(0, load.cpuMs - from.cpuMs)) / elapsed) / 10;
+    this.#looks.set(instance, { pid, cpuMs: load.cpuMs, at, percent, rssBytes: load.memoryBytes });
+    return { cpuPercent: percent, rssBytes: load.memoryBytes };
   }
 }
