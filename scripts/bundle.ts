@@ -15,7 +15,8 @@ export const root = join(import.meta.dirname, '..');
  */
 const HOT = {
   ahead: ['cli/ask-ahead.ts'],
-  hot: ['cli/process.ts', 'cli/commands/status.ts', 'cli/commands/down.ts'],
+  plain: ['cli/process.ts'],
+  hot: ['cli/program.ts', 'cli/commands/status.ts', 'cli/commands/down.ts'],
 };
 
 export interface BundleOptions {

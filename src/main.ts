@@ -36,7 +36,7 @@ async function run(argv: readonly string[]): Promise<void> {
       }
       if (first === 'status' || first === 'ps') {
         const { askAhead } = await import('./cli/ask-ahead.ts');
-        await askAhead(rest, process.env, process.cwd());
+        await askAhead(argv, process.env, process.cwd());
       }
       const { runCli } = await import('./cli/process.ts');
       await runCli(argv);

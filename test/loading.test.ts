@@ -10,37 +10,57 @@ import { describe, expect, test } from 'vitest';
 const src = resolve(import.meta.dirname, '../src');
 const IMPORT = /^(?:import|export)\s+(?!type\b)(?:[^'";]*?\sfrom\s+)?'([^']+)';/gm;
 
-/** The packages that a file and everything it imports bring in. */
-function packagesOf(entry: string): string[] {
+/** The packages and Node's own modules that a file and everything it imports bring in. */
+function loadedBy(entry: string): { readonly packages: readonly string[]; readonly builtins: readonly string[] } {
   const files = new Set<string>();
   const packages = new Set<string>();
+  const builtins = new Set<string>();
   const open = [join(src, entry)];
   for (let file = open.pop(); file !== undefined; file = open.pop()) {
     if (files.has(file)) continue;
     files.add(file);
     for (const [, from = ''] of readFileSync(file, 'utf8').matchAll(IMPORT)) {
       if (from.startsWith('.')) open.push(resolve(dirname(file), from));
-      else if (!from.startsWith('node:')) packages.add(from);
+      else (from.startsWith('node:') ? builtins : packages).add(from);
     }
   }
-  return [...packages].toSorted();
+  return { packages: [...packages].toSorted(), builtins: [...builtins].toSorted() };
 }
+
+const packagesOf = (entry: string): readonly string[] => loadedBy(entry).packages;
 
 describe('loaded at once', () => {
   test.each([
     ['the supervisor', 'supervisor/main.ts', ['better-sqlite3']],
     ['the keeper', 'keeper/main.ts', []],
-    ['the command line', 'cli/process.ts', ['chalk', 'commander']],
+    ['a plain `azora status`', 'cli/process.ts', ['chalk']],
+    ['what asks for it meanwhile', 'cli/ask-ahead.ts', []],
+    ['any other command line', 'cli/program.ts', ['commander']],
     ['azora status', 'cli/commands/status.ts', ['commander']],
     ['azora logs', 'cli/commands/logs.ts', ['commander']],
     ['azora down', 'cli/commands/down.ts', ['commander']],
+    ['azora events', 'cli/commands/events.ts', ['commander']],
+    ['azora why', 'cli/commands/why.ts', []],
     ['azora start', 'cli/commands/start.ts', ['commander']],
     ['azora up', 'cli/commands/up.ts', ['commander']],
   ] as const)('%s', (_, entry, allowed) => {
     expect(packagesOf(entry)).toEqual(allowed);
   });
 
+  // Each of these takes as long to load as a tenth of Node or more.
+  const slow = ['child_process', 'crypto', 'dgram', 'http', 'https', 'sqlite', 'tls', 'worker_threads', 'zlib'];
+
+  test.each([
+    'process.ts',
+    'program.ts',
+    ...['status', 'logs', 'events', 'down', 'why'].map((name) => `commands/${name}.ts`),
+  ])('cli/%s: nothing of Node that takes long', (entry) => {
+    const { builtins } = loadedBy(join('cli', entry));
+    expect(slow.filter((name) => builtins.includes(`node:${name}`))).toEqual([]);
+  });
+
   test('a file that loads more is found out', () => {
     expect(packagesOf('cli/commands/config.ts')).toEqual(expect.arrayContaining(['yaml', 'zod']));
+    expect(loadedBy('keeper/main.ts').builtins).toContain('node:child_process');
   });
 });

@@ -1,22 +1,16 @@
-import { Command, CommanderError } from 'commander';
-import { describeVersion, ownVersion } from '../adapters/version.ts';
+import { ownVersion } from '../adapters/version.ts';
 import { EXIT, FAILURE_EXIT, FailureError } from '../core/failures.ts';
-import type { CommandContext, GlobalOptions } from './command.ts';
-import type { CommandEntry } from './commands/index.ts';
-import { COMMANDS } from './commands/index.ts';
-import { declareCommand, examplesText, globalOptions } from './declare.ts';
+import type { CommandContext } from './command.ts';
 import type { RawStream } from './output.ts';
 import { createOutput } from './output.ts';
+import { plainStatus } from './plain-status.ts';
 import { renderBug, renderFailure } from './render/failure.ts';
+import { showStatus } from './show-status.ts';
 
 /** The outside that a run of the command line is given. */
 export interface Host extends Pick<CommandContext, 'env' | 'cwd' | 'onSignal'> {
   readonly stdout: RawStream;
   readonly stderr: RawStream;
-}
-
-interface Outcome {
-  code: number;
 }
 
 /** Runs `azora <argv…>` and answers its exit code. Never rejects. */
@@ -25,18 +19,13 @@ export async function main(argv: readonly string[], host: Host): Promise<number>
   const stdout = createOutput(host.stdout, host.env, noColor);
   const stderr = createOutput(host.stderr, host.env, noColor);
   const version = ownVersion();
-  const outcome: Outcome = { code: EXIT.done };
-  const words = withHelpFirst(argv);
+  const outside = { stdout, stderr, env: host.env, cwd: host.cwd, version, onSignal: host.onSignal };
   try {
-    const program = buildProgram(
-      { stdout, stderr, env: host.env, cwd: host.cwd, version, onSignal: host.onSignal },
-      outcome,
-      words[0],
-    );
-    await program.parseAsync(words, { from: 'user' });
-    return outcome.code;
+    const plain = plainStatus(argv);
+    if (plain) return await showStatus({ ...outside, global: plain.global }, plain.organs, plain.options);
+    const { runProgram } = await import('./program.ts');
+    return await runProgram(withHelpFirst(argv), outside);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     if (error instanceof FailureError) {
       stderr.write(renderFailure(error.failure, stderr));
       return FAILURE_EXIT[error.failure.kind];
@@ -51,80 +40,3 @@ function withHelpFirst(argv: readonly string[]): string[] {
   const [first, second] = argv;
   return first === 'help' ? (second === undefined ? ['--help'] : [second, '--help']) : [...argv];
 }
-
-/** @param first the first word: where it is a command's name, the others need not be known */
-function buildProgram(outside: Omit<CommandContext, 'global'>, outcome: Outcome, first: string | undefined): Command {
-  const { stdout, stderr } = outside;
-  const program = new Command('azora')
-    .description(
-      'A process supervisor: starts plain child processes in dependency order, watches, heals and explains them.',
-    )
-    .usage('[options] <command>')
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => stdout.write(text),
-      writeErr: (text) => stderr.write(text),
-      outputError: (text, write) => write(text.replace(/^error: /, `${stderr.style.red('azora:')} `)),
-      getOutHelpWidth: () => Math.min(stdout.columns, 100),
-      getErrHelpWidth: () => Math.min(stderr.columns, 100),
-      getOutHasColors: () => stdout.style.level > 0,
-      getErrHasColors: () => stderr.style.level > 0,
-    })
-    .enablePositionalOptions()
-    .helpCommand(false)
-    .version(describeVersion(), '-V, --version', 'print the version, the commit and the Node.js it runs on')
-    .helpOption('-h, --help', 'show help')
-    .addHelpText(
-      'after',
-      examplesText([
-        { line: 'azora up', what: 'boot the system of the nearest azora.yaml, then stream its logs' },
-        { line: 'azora up -d', what: 'boot it in the background' },
-        { line: 'azora status', what: 'see how it is' },
-        { line: 'azora <command> --help', what: 'more about a command' },
-      ]),
-    );
-  for (const option of globalOptions()) program.addOption(option);
-  const typed = COMMANDS.filter(({ name, aliases }) => name === first || aliases.some((alias) => alias === first));
-  addCommands(program, typed.length > 0 ? typed : COMMANDS, outside, outcome);
-  return program;
-}
-
-/** Every command is listed by name; the file of the one that was typed is loaded before its arguments are parsed. */
-function addCommands(
-  program: Command,
-  commands: readonly CommandEntry[],
-  outside: Omit<CommandContext, 'global'>,
-  outcome: Outcome,
-): void {
-  const entries = new Map<Command, CommandEntry>();
-  for (const entry of commands) {
-    const command = program.command(entry.name).summary(entry.summary).description(sentence(entry.summary));
-    entries.set(command.aliases(entry.aliases), entry);
-  }
-  program.hook('preSubcommand', async (_, command) => {
-    const entry = entries.get(command);
-    if (!entry) return;
-    const { command: module } = await entry.load();
-    declareCommand(command, module);
-    command.action(async () => {
-      outcome.code = await module.run(
-        { ...outside, global: readGlobal(program, command) },
-        command.args,
-        command.opts(),
-      );
-    });
-  });
-}
-
-/** Given after the command's name they win over those before it. */
-function readGlobal(program: Command, command: Command): GlobalOptions {
-  const before = program.opts();
-  const after = command.opts();
-  return {
-    file: after.file ?? before.file,
-    stateDir: after.stateDir ?? before.stateDir,
-    progress: after.progress ?? before.progress ?? 'auto',
-  };
-}
-
-const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slice(1)}.`;

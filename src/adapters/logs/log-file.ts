@@ -1,5 +1,4 @@
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { TimeIndex } from './time-index.ts';
 
 /** One file of a source, plain or compressed, with its index. Offsets count uncompressed bytes. */
@@ -114,6 +113,7 @@ export class PackedFile implements LogFile {
     await this.#stream?.return?.();
     // `start` makes the stream read by position, so that the descriptor can be shared by successive streams.
     const packed = createReadStream('', { fd: this.#fd, autoClose: false, start: 0, highWaterMark: 64 * 1024 });
+    const { createGunzip, createZstdDecompress } = process.getBuiltinModule('node:zlib'); // felt by every `azora logs`
     const unpack = this.#packing === 'gz' ? createGunzip() : createZstdDecompress();
     packed.on('error', (error) => unpack.destroy(error));
     this.#stream = packed.pipe(unpack)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
