@@ -12,9 +12,11 @@ const page = read('docs/azora-os.md');
 interface Declared {
   readonly category: string;
   readonly replicas?: number;
-  readonly depends_on?: readonly string[];
+  readonly depends_on?: readonly string[] | Readonly<Record<string, unknown>>;
   readonly route?: { readonly prefix: string };
 }
+const needsOf = ({ depends_on = [] }: Declared): string[] =>
+  Array.isArray(depends_on) ? depends_on : Object.keys(depends_on);
 const { organs, boot } = parse(read('azora.yaml')) as {
   organs: Record<string, Declared>;
   boot: { steps: { name: string }[] };
@@ -61,8 +63,8 @@ describe('the map of Azora OS', () => {
       prefix: /^`(.+)`$/.exec(route)?.[1],
       needs: needs === '' ? [] : needs.split(', '),
     }));
-    const declared = Object.entries(organs).map(([organ, { category, replicas = 1, depends_on = [], route }]) => ({
-      ...{ organ, category, replicas, prefix: route?.prefix, needs: [...depends_on] },
+    const declared = Object.entries(organs).map(([organ, of]) => ({
+      ...{ organ, category: of.category, replicas: of.replicas ?? 1, prefix: of.route?.prefix, needs: needsOf(of) },
     }));
     const byName = (a: { organ?: string | undefined }, b: { organ?: string | undefined }) =>
       (a.organ ?? '').localeCompare(b.organ ?? '');
@@ -70,9 +72,7 @@ describe('the map of Azora OS', () => {
   });
 
   test('has a diagram of all dependencies and routes', () => {
-    const edges = Object.entries(organs).flatMap(([name, { depends_on = [] }]) =>
-      depends_on.map((on) => `${name} ${on}`),
-    );
+    const edges = Object.entries(organs).flatMap(([name, of]) => needsOf(of).map((on) => `${name} ${on}`));
     expect(arrows('solid')).toEqual(edges.toSorted());
     const routed = Object.entries(organs).filter(([, { route }]) => route !== undefined);
     expect(arrows('routes')).toEqual(routed.map(([name]) => `api-gateway ${name}`).toSorted());

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { RateLimiterMemory } from 'rate-limiter-flexible';
-import { Mutex, TooManyRequests } from '../kit/index.ts';
+import { Mutex, type State, TooManyRequests } from '../kit/index.ts';
 
 export interface LoginLimits {
   /** Failed logins of one user from one address within the window. */
@@ -9,17 +10,23 @@ export interface LoginLimits {
   readonly windowSeconds: number;
 }
 
+/** Where failures are counted too, so that a restart of aegis forgives nothing. */
+export type SharedCounts = Pick<State, 'get' | 'increment' | 'delete' | 'timeLeft'>;
+
 /**
  * Limits failed logins; those that succeed cost nothing. The logins of one user from one address are taken one after the
- * other, so that none slips by while another is being checked.
+ * other, so that none slips by while another is being checked. Failures are counted here and in the shared state; while that
+ * is away, what is counted here has to do.
  */
 export class LoginLimit {
   readonly #limits: LoginLimits;
+  readonly #shared: SharedCounts | undefined;
   readonly #turns = new Map<string, { mutex: Mutex; waiting: number }>();
   #limiters: Promise<{ user: RateLimiterMemory; address: RateLimiterMemory }> | undefined;
 
-  constructor(limits: LoginLimits) {
+  constructor(limits: LoginLimits, shared?: SharedCounts) {
     this.#limits = limits;
+    this.#shared = shared;
   }
 
   /** Runs `attempt` unless the limit is reached, which throws TooManyLogins. */
@@ -27,19 +34,31 @@ export class LoginLimit {
     const { user, address: ofAddress } = await this.#load();
     const key = JSON.stringify([username, address]);
     return this.#inTurn(key, async () => {
-      for (const [limiter, id] of [
-        [user, key],
-        [ofAddress, address],
-      ] as const) {
-        const state = await limiter.get(id);
-        if (state && state.consumedPoints >= limiter.points)
-          throw new TooManyLogins(Math.ceil(state.msBeforeNext / 1000));
-      }
+      await Promise.all([this.#check(user, key), this.#check(ofAddress, address)]);
       const result = await attempt();
-      if (result === null) await Promise.all([user.penalty(key), ofAddress.penalty(address)]);
-      else await user.delete(key);
+      if (result === null) await Promise.all([this.#count(user, key), this.#count(ofAddress, address)]);
+      else await Promise.all([user.delete(key), this.#ask((shared) => shared.delete(nameOf(key)))]);
       return result;
     });
+  }
+
+  async #check(limiter: RateLimiterMemory, id: string): Promise<void> {
+    const here = await limiter.get(id);
+    if (here && here.consumedPoints >= limiter.points) throw new TooManyLogins(Math.ceil(here.msBeforeNext / 1000));
+    const shared = await this.#ask((shared) => shared.get(nameOf(id)));
+    if (Number(shared ?? 0) < limiter.points) return;
+    const ms = (await this.#ask((shared) => shared.timeLeft(nameOf(id)))) ?? 1000;
+    throw new TooManyLogins(Math.ceil(ms / 1000));
+  }
+
+  async #count(limiter: RateLimiterMemory, id: string): Promise<void> {
+    const ttlMs = this.#limits.windowSeconds * 1000;
+    await Promise.all([limiter.penalty(id), this.#ask((shared) => shared.increment(nameOf(id), 1, { ttlMs }))]);
+  }
+
+  /** null when there is no shared state, or it cannot be asked now. */
+  async #ask<T>(question: (shared: SharedCounts) => Promise<T>): Promise<T | null> {
+    return this.#shared === undefined ? null : question(this.#shared).catch(() => null);
   }
 
   async #inTurn<T>(key: string, section: () => Promise<T>): Promise<T> {
@@ -64,6 +83,11 @@ export class LoginLimit {
     });
     return this.#limiters;
   }
+}
+
+/** Nobody who reads the shared state learns who tried to log in. */
+function nameOf(id: string): string {
+  return `aegis:failed-logins:${createHash('sha256').update(id).digest('hex')}`;
 }
 
 export class TooManyLogins extends TooManyRequests {

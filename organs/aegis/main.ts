@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Client, connectEvents, dataFolder, log, serve } from '../kit/index.ts';
+import { Client, connectEvents, connectState, dataFolder, log, serve } from '../kit/index.ts';
 import { aegis } from './organ.ts';
 
 process.umask(0o077);
@@ -10,4 +10,5 @@ if (!life.success) {
 }
 const client = new Client();
 const bus = connectEvents({ source: 'aegis', client });
-await serve(aegis({ folder: dataFolder('aegis'), tokenLifeMs: life.data * 1000, bus }));
+const state = connectState({ client, timeoutMs: 500 });
+await serve(aegis({ folder: dataFolder('aegis'), tokenLifeMs: life.data * 1000, bus, state }));

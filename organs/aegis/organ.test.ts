@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
+import { connectState } from '../kit/index.ts';
 import { type RunningOrgan, startOrgan, temporaryFolder } from '../kit/testing.ts';
+import { state as sharedState } from '../state/organ.ts';
 import { type AegisOptions, aegis } from './organ.ts';
 
 const PASSWORD = 'correct horse battery';
@@ -265,6 +267,30 @@ describe('under attack', () => {
       for (const __ of [1, 2]) expect((await fail(organ, 'thandi', '127.0.0.1')).status).toBe(401);
       expect((await organ.post('/auth/login', right)).status).toBe(200);
     }
+  });
+
+  test('a restart forgives nothing, and without the shared state it counts by itself', async () => {
+    const shared = await startOrgan(sharedState({ folder: temporaryFolder() }));
+    const connect = () => connectState({ env: { STATE_URL: shared.url }, timeoutMs: 500 });
+    const few = { ...limits, perUser: 3 };
+    const { organ, folder } = await start({ limits: few, state: connect() });
+    await signUp(organ, 'thandi');
+    const right = { username: 'thandi', password: PASSWORD };
+    const logIn = (at: RunningOrgan) => at.post('/auth/login', right, { 'x-forwarded-for': '10.0.0.1' });
+    for (let i = 0; i < 3; i++) expect((await fail(organ, 'thandi', '10.0.0.1')).status).toBe(401);
+    await organ.stop();
+
+    const { organ: again } = await start({ folder, limits: few, state: connect() });
+    expect((await logIn(again)).status).toBe(429);
+    expect((await again.post('/auth/login', right, { 'x-forwarded-for': '10.0.0.2' })).status).toBe(200);
+    const { keys } = (await shared.get('/keys?prefix=aegis')).body;
+    expect(keys.length).toBeGreaterThan(0);
+    expect(JSON.stringify(keys)).not.toMatch(/thandi|10\.0\.0\.1/);
+
+    await shared.stop(0);
+    expect((await again.post('/auth/login', right, { 'x-forwarded-for': '10.0.0.2' })).status).toBe(200);
+    for (let i = 0; i < 3; i++) expect((await fail(again, 'thandi', '10.0.0.3')).status).toBe(401);
+    expect((await fail(again, 'thandi', '10.0.0.3')).status).toBe(429);
   });
 
   test('logins that succeed are never limited, many at once neither', async () => {

@@ -7,7 +7,7 @@ import { type Finding, THREAT_LEVELS } from './detectors.ts';
 import { FirstAdmin } from './first-admin.ts';
 import { Identities, migrations } from './identities.ts';
 import { KeyStore } from './key-store.ts';
-import { LoginLimit, type LoginLimits } from './login-limit.ts';
+import { LoginLimit, type LoginLimits, type SharedCounts } from './login-limit.ts';
 import { readPrivate } from './private-file.ts';
 import { Secrets } from './secrets.ts';
 import { Tokens } from './tokens.ts';
@@ -22,6 +22,8 @@ export interface AegisOptions {
   readonly limits?: LoginLimits;
   /** Hears of identities and keys; without one nobody does. */
   readonly bus?: EventBus;
+  /** Counts failed logins beyond this process; without one they are counted here alone. */
+  readonly state?: SharedCounts & { close(): Promise<void> };
   /** The time, in epoch ms. */
   readonly now?: () => number;
 }
@@ -44,7 +46,8 @@ export interface Parts {
 const LIMITS: LoginLimits = { perUser: 10, perAddress: 200, windowSeconds: 60 };
 
 /** Aegis: identities and passwords, tokens and the keys that sign them, sealed secrets, and a watch for threats. */
-export function aegis({ folder, tokenLifeMs = 3_600_000, limits = LIMITS, bus, now = Date.now }: AegisOptions): Organ {
+export function aegis(options: AegisOptions): Organ {
+  const { folder, tokenLifeMs = 3_600_000, limits = LIMITS, bus, state, now = Date.now } = options;
   const db = openDatabase(folder, 'aegis', migrations);
   const nothingSealed =
     db.prepare('SELECT 1 FROM secrets').get() === undefined && readPrivate(KeyStore.path(folder)) === null;
@@ -63,7 +66,7 @@ export function aegis({ folder, tokenLifeMs = 3_600_000, limits = LIMITS, bus, n
     callers,
     secrets,
     vigil,
-    loginLimit: new LoginLimit(limits),
+    loginLimit: new LoginLimit(limits, state),
     firstAdmin,
     outbox: new Outbox(db, { topic: 'aegis', bus }),
     together: (act) => db.transaction(act)(),
@@ -78,6 +81,7 @@ export function aegis({ folder, tokenLifeMs = 3_600_000, limits = LIMITS, bus, n
 
   const close = async () => {
     await parts.outbox.close();
+    await state?.close();
     db.close();
   };
 
