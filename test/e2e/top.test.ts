@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { quiet } from './rig/organs.ts';
@@ -43,8 +44,9 @@ const many = (): Promise<System> =>
 /** A shell in a terminal, in the system's folder, that has said something. */
 async function shell(system: System, [columns, rows]: readonly [number, number]): Promise<Terminal> {
   const terminal = await Terminal.open({ columns, rows, cwd: system.folder, env: system.environment });
+  await terminal.shows(/^[$#]$/m);
   await terminal.enter('echo "before $((1 + 1))"');
-  await terminal.shows('before 2');
+  await terminal.shows(/^before 2\n[$#]$/m);
   return terminal;
 }
 
@@ -202,8 +204,7 @@ describe.skipIf(noTerminal)(`azora top${skipped}`, () => {
     await using terminal = await shell(system, [80, 24]);
     await terminal.enter(`sh -c 'echo $$ > pid; exec ${azora} top'; echo "ended with $?"`);
     await terminal.shows('q quit');
-    await terminal.enter('');
-    process.kill(Number((await import('node:fs')).readFileSync(system.path('pid'), 'utf8')), signal);
+    process.kill(Number(readFileSync(system.path('pid'), 'utf8')), signal);
     await expectRestored(terminal, `ended with ${code}`);
     expect(await pidsOf(system)).toEqual(pids);
   });
