@@ -87,7 +87,7 @@ describe.skipIf(noTerminal)(`azora top${skipped}`, () => {
           (text, lines) =>
             lines.length === rows &&
             /^q quit/.test(lines.at(-1)!) &&
-            /^vault .*[▁-█].*$[\s\S]*no post today/m.test(text.replace('> ', '')),
+            /^> vault .*% +[▁-█]+ +[\d.]+[KMG] +[▁-█]+ [\s\S]*no post today/m.test(text),
         );
         expect(lines[0]).toMatch(/^shop {2}Critical · ready · up \d+m?s? · 3 organs: 3 Healthy, 1 Critical/);
         expect(lines[1]).toMatch(/^ {2}ORGAN {2}STATE {5}HEALTH {6}CPU +MEM +RST +UP/);
