@@ -40,6 +40,8 @@ export interface Means {
   readonly tokens: Tokens;
   readonly surroundings: (system: SystemState) => Surroundings;
   readonly recordChecks: (bootId: string, checks: Extract<SystemInput, { type: 'checked' }>['checks']) => void;
+  /** Hides secrets in what leaves azora. */
+  readonly hide: <T>(value: T) => T;
   /** Begins the rounds of the security monitor. */
   readonly guard: () => void;
   /** An emergency has begun. */
@@ -298,7 +300,7 @@ export class Effects {
     if (!escalate) return;
     const answer = await askForDecision(this.#endpointOf(escalate.organ), escalate.path, {
       threatLevel,
-      findings,
+      findings: this.#means.hide(findings),
       system: {
         name: system.config.name,
         phase: system.boot.phase,

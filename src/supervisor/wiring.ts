@@ -198,6 +198,7 @@ export class Wiring {
       tokens: this.#tokens,
       surroundings: this.#surroundings,
       recordChecks: (bootId, checks) => this.#books.recordChecks(bootId, checks),
+      hide: this.#redaction.value,
       guard: () => this.#security.start(),
       onEmergency: (reason, organ) =>
         this.#latch({ reason: this.#redaction.text(reason), organ, at: timestamp(now().wall), report: null }),

@@ -181,6 +181,47 @@ describe('the security monitor', () => {
     expect(of('refused')[0]!.message).toContain('security.allow lists only observe');
   });
 
+  test('what is secret is in no report', async () => {
+    const judge = {
+      command: [
+        rig.node,
+        '-e',
+        `require('http').createServer((q, r) => {
+          if (q.method === 'GET') return r.end('{}');
+          let body = '';
+          q.on('data', (part) => (body += part)).on('end', () => {
+            require('fs').writeFileSync('report.json', body);
+            r.end('{"action":"observe"}');
+          });
+        }).listen(process.env.PORT, '127.0.0.1')`,
+      ],
+      ports: { http: 'auto' },
+      health: { http: '/' },
+    };
+    const check = {
+      name: 'vault is shut',
+      organ: 'judge',
+      exec: 'sh -c "echo it says $API_TOKEN; exit 1"',
+      severity: 'High',
+    };
+    await using system = await rig.system({
+      yaml: {
+        env: { API_TOKEN: 'a-very-secret-value' },
+        security: { interval, checks: [check], escalate: { organ: 'judge', path: '/decisions', at: 'High' } },
+        organs: { judge },
+      },
+    });
+    await system.expect(0, ['up', '-d']);
+    await system.waitForEvent(alertOf('decision'));
+    const report = readFileSync(system.path('report.json'), 'utf8');
+    expect(JSON.parse(report)).toMatchObject({
+      threatLevel: 'High',
+      findings: [{ id: 'check:vault is shut', evidence: expect.stringContaining('it says ***') }],
+      system: { status: 'Operational', organs: [{ organ: 'judge', critical: false }] },
+    });
+    expect(report).not.toContain('a-very-secret-value');
+  });
+
   test('the chain tampered with: a report goes to Elara, whose decision is carried out as far as it is allowed', async () => {
     for (const allow of [['observe', 'restart-organ', 'stop-organ'], ['observe']]) {
       await using system = await azoraOs(allow);
