@@ -179,8 +179,14 @@ function memoryGroup(bytes: number): string | null {
   const group = join(root, `azora-test-${process.pid}`);
   try {
     mkdirSync(group);
-    const limit = readdirSync(group).includes('memory.max') ? 'memory.max' : 'memory.limit_in_bytes';
-    writeFileSync(join(group, limit), String(bytes));
+    const has = readdirSync(group);
+    const limits = has.includes('memory.max')
+      ? { 'memory.max': bytes, 'memory.swap.max': 0 }
+      : { 'memory.limit_in_bytes': bytes, 'memory.memsw.limit_in_bytes': bytes };
+    for (const [name, value] of Object.entries(limits)) {
+      // Without swap of its own a kernel has no file for it.
+      if (!name.includes('sw') || has.includes(name)) writeFileSync(join(group, name), String(value));
+    }
     return group;
   } catch {
     if (existsSync(group)) rmdirSync(group);
