@@ -215,7 +215,9 @@ describe.skipIf(noTerminal)(`azora top${skipped}`, () => {
     const before = await system.status();
     await using terminal = await top(system, [100, 24]);
     process.kill(before.system.pid!, 'SIGKILL');
-    await terminal.until((text) => /supervisor \d+/.test(text) && !text.includes(`supervisor ${before.system.pid}`));
+    await terminal.until(
+      (text) => !text.includes(`supervisor ${before.system.pid}`) && text.includes('has taken over'),
+    );
     expect((await system.status()).organs[0]?.pid).toBe(before.organs[0]?.pid);
     await system.expect(0, ['down']);
     await expectRestored(terminal, 'ended with 3');

@@ -88,6 +88,7 @@ class Session {
   async watch(first: Connection): Promise<never> {
     for (let current: Connection | null = first; current; current = await this.#successor()) {
       this.#connection = current;
+      if (current !== first) this.#notify(`supervisor ${current.hello.pid} has taken over`, 'good');
       await this.#watchOne(current);
       this.#notify('the supervisor is gone; organs run on, waiting for the next one', 'bad');
     }
