@@ -207,33 +207,42 @@ describe('health', () => {
 
 describe('a decision', () => {
   test('security.escalate, security.allow: to whom, where, from which level, and what it may do', async () => {
-    await using other = await rig.system({
-      yaml: {
-        security: {
-          interval: '200ms',
-          checks: [
-            { name: 'lesser', exec: 'test ! -e lesser', severity: 'High' },
-            { name: 'graver', exec: 'test ! -e graver', severity: 'Critical' },
-          ],
-          escalate: { organ: 'judge', path: '/decide/it', at: 'Critical' },
-          allow: ['stop-organ'],
+    const decision = { action: 'stop-organ', organ: 'victim', reason: 'so it is', confidence: 1 };
+    const systems = ['observe', 'stop-organ'].map(async (allowed) => {
+      const other = await rig.system({
+        concurrent: true,
+        yaml: {
+          security: {
+            interval: '200ms',
+            checks: [
+              { name: 'lesser', exec: 'test ! -e lesser', severity: 'High' },
+              { name: 'graver', exec: 'test ! -e graver', severity: 'Critical' },
+            ],
+            escalate: { organ: 'judge', path: '/decide/it', at: 'Critical' },
+            allow: [allowed],
+          },
+          organs: { judge: answers({ env: { DECISION: JSON.stringify(decision) } }), victim: rest() },
         },
-        organs: {
-          judge: answers({
-            env: { DECISION: '{"action":"stop-organ","organ":"victim","reason":"so it is","confidence":1}' },
-          }),
-          victim: rest(),
-        },
-      },
+      });
+      await using _ = other;
+      await other.expect(0, ['up', '-d']);
+      other.write('lesser', '');
+      await other.waitForEvent(isAlertOf('check:lesser'));
+      other.write('graver', '');
+      await other.waitForEvent(isAlertOf('check:graver'));
+      const outcome = await other.waitForEvent(
+        ({ type, data }) => type === 'security-alert' && /carried-out|refused/.test(String(data.kind)),
+      );
+      // Once: what is less than Critical was not worth a report.
+      expect((await seenBy(other, 'judge'))['/decide/it']).toHaveLength(1);
+      if (outcome.data.kind === 'carried-out') {
+        await other.waitFor(({ organs: all }) =>
+          all.some(({ organ, state }) => organ === 'victim' && state === 'stopped'),
+        );
+      } else expect((await other.instance('victim')).state).toBe('ready');
+      return outcome.data.kind;
     });
-    await other.expect(0, ['up', '-d']);
-    other.write('lesser', '');
-    await other.waitForEvent(isAlertOf('check:lesser'));
-    other.write('graver', '');
-    await other.waitForEvent(isAlertOf('check:graver'));
-    await other.waitFor(({ organs: all }) => all.some(({ organ, state }) => organ === 'victim' && state === 'stopped'));
-    // Once: what is less than Critical was not worth a report.
-    expect((await seenBy(other, 'judge'))['/decide/it']).toHaveLength(1);
+    expect(await Promise.all(systems)).toEqual(['refused', 'carried-out']);
   });
 });
 

@@ -15,14 +15,15 @@ describe('restart', () => {
         organs: {
           always: { command: 'sleep 0.3; exit 0', restart: 'always' },
           'by-default': { command: 'sleep 0.3; exit 0', restart: { delay: '50ms' } },
-          'on-failure-fine': { command: 'sleep 0.3; exit 0', restart: 'on-failure' },
+          'on-failure-fine': { command: 'sleep 0.3; exit 0', restart: { policy: 'on-failure', ...exact } },
+          'on-failure-word': { command: 'sleep 0.3; exit 0', restart: 'on-failure' },
           'on-failure-ill': { command: 'sleep 0.3; exit 1', restart: { policy: 'on-failure', limit: 1, ...exact } },
           never: { command: 'sleep 0.3; exit 1', restart: 'never' },
           task: { command: 'exit 0', kind: 'task' },
           'failed-task': { command: 'exit 1', kind: 'task' },
           'fine-with-three': { command: 'exit 3', kind: 'task', success_exit_codes: [0, 3] },
           growing: { command: 'exit 1', restart: { ...exact, factor: 3, max_delay: '200ms', limit: 4 } },
-          varying: { command: 'exit 1', restart: { delay: '50ms', factor: 1, jitter: 1, limit: 6 } },
+          varying: { command: 'exit 1', restart: { delay: '50ms', factor: 1, jitter: 1, limit: 10 } },
           steady: { command: 'sleep 0.3; exit 1', restart: { ...exact, factor: 20, reset_after: '100ms', limit: 3 } },
           forgiven: { command: 'sleep 0.3; exit 1', restart: { ...exact, factor: 1, limit: 1, window: '200ms' } },
         },
@@ -41,7 +42,7 @@ describe('restart', () => {
     for (const organ of ['always', 'by-default']) {
       await system().waitForEvent((event) => event.type === 'organ-restarting' && event.organ === organ);
     }
-    expect(['never', 'failed-task', 'on-failure-fine'].flatMap(delays)).toEqual([]);
+    expect(['never', 'failed-task', 'on-failure-fine', 'on-failure-word'].flatMap(delays)).toEqual([]);
     expect(delays('on-failure-ill')).toEqual([40]);
     expect(await system().instance('on-failure-fine')).toMatchObject({ state: 'completed', exit: { code: 0 } });
   });
@@ -63,8 +64,9 @@ describe('restart', () => {
 
   test('restart.jitter: delays differ at random', async () => {
     await failed('varying');
-    expect(delays('varying')).toHaveLength(6);
-    expect(new Set(delays('varying')).size).toBeGreaterThan(1);
+    expect(delays('varying')).toHaveLength(10);
+    // By more than the usual quarter: that all ten happen to be nearer is one case in a million.
+    expect(delays('varying').some((delay) => Math.abs(delay - 50) > 13)).toBe(true);
   });
 
   test('restart.reset_after: whoever ran that long begins with the first delay again', async () => {
