@@ -198,3 +198,28 @@ test('two ledgers: what is not right is refused with the reason, the longer vali
   expect(await ours.get('/chain/valid?full=true')).toMatchObject({ valid: true });
   expect((await chainOf(ours)).slice(0, longer.length)).toEqual(longer); // its own verification has mined on top
 }, 120_000);
+
+test('passwords that are guessed at raise the threat level, and Elara is asked what to do', async () => {
+  await using system = await azoraOs({ security: { interval: '500ms' } });
+  await system.expect(0, ['up', '-d', 'aegis', 'elara']);
+  const aegis = new Caller((await system.instance('aegis')).url ?? '');
+  await aegis.post('/auth/signup', { username: 'thandi', password: 'correct horse battery' });
+  const guess = () => aegis.post('/auth/login', { username: 'thandi', password: 'wrong' }, { orElse: [401, 429] });
+  for (let i = 0; i < 15; i++) await guess();
+  expect(await aegis.get('/threats')).toMatchObject({ threatLevel: 'High' });
+
+  const alert = await system.waitForEvent(
+    ({ type, message }) => type === 'security-alert' && message.includes('threat level is below High'),
+  );
+  expect(alert.organ).toBe('aegis');
+  const elara = new Caller((await system.instance('elara')).url ?? '');
+  const { decisions } = await elara.until('/decisions', async ({ decisions }) =>
+    decisions.some(({ findings }: { findings?: { organ: string }[] }) =>
+      findings?.some(({ organ }) => organ === 'aegis'),
+    ),
+  );
+  const { judgement } = decisions.find(({ kind }: { kind: string }) => kind === 'report');
+  expect(judgement).toMatchObject({ action: 'observe', confidence: expect.any(Number) }); // who is critical goes on serving
+  await system.waitForEvent(({ message }) => message.startsWith('elara decided: observe'));
+  expect(await system.instance('aegis')).toMatchObject({ state: 'ready', restarts: 0 });
+}, 120_000);
