@@ -21,6 +21,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { inject } from 'postject';
 import type { Plugin } from 'rolldown';
+import type { ProgramIndex } from '../src/binary/index.ts';
 import { bundle, licenseOf, root } from './bundle.ts';
 import { commit, version } from './version.ts';
 
@@ -73,10 +74,16 @@ function makeBlob(): Buffer {
     assets[key] = key;
   };
   for (const { name, code } of program.chunks) {
-    add(`code/${name}`, `(function (exports, require, module, __filename) {${code}\n})`);
-    assets[`cache/${name}`] = `cache/${name}`;
+    mkdirSync(dirname(join(work, 'code', name)), { recursive: true });
+    writeFileSync(join(work, 'code', name), `(function (exports, require, module, __filename) {${code}\n})`);
   }
   run('--hash-seed=1', '--random-seed=1', join(root, 'scripts/code-cache.ts'), work);
+  const { bytes: packed, index } = pack(
+    work,
+    program.chunks.map(({ name }) => name),
+  );
+  add('program', packed);
+  add('program.json', JSON.stringify(index));
   for (const { name, bytes } of addons) {
     const id = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
     add(`addon/${name}-${id}.node`, bytes);
@@ -95,6 +102,27 @@ function makeBlob(): Buffer {
   writeFileSync(join(work, 'sea.json'), JSON.stringify(config));
   run('--experimental-sea-config', 'sea.json');
   return readFileSync(join(work, 'blob'));
+}
+
+/**
+ * All files of the program and what V8 makes of them, one after the other, and where each begins and how long it is. As assets
+ * of their own they would cost every start a page fault or two each: Node walks over all of its assets.
+ */
+function pack(work: string, names: readonly string[]): { readonly bytes: Buffer; readonly index: ProgramIndex } {
+  const parts: Buffer[] = [];
+  let length = 0;
+  const append = (path: string): readonly [number, number] => {
+    const bytes = readFileSync(join(work, path));
+    const padding = Buffer.alloc(-length & 7); // V8 copies a cache that is not aligned
+    parts.push(padding, bytes);
+    const start = length + padding.length;
+    length = start + bytes.length;
+    return [start, bytes.length];
+  };
+  const index = Object.fromEntries(
+    names.map((name) => [name, [append(`code/${name}`), append(`cache/${name}`)] as const]),
+  );
+  return { bytes: Buffer.concat(parts), index };
 }
 
 function run(...args: readonly string[]): void {
