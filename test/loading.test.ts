@@ -43,6 +43,7 @@ describe('loaded at once', () => {
     ['azora why', 'cli/commands/why.ts', []],
     ['azora start', 'cli/commands/start.ts', ['commander']],
     ['azora up', 'cli/commands/up.ts', ['commander']],
+    ['names for completion', 'cli/completion/names.ts', []],
   ] as const)('%s', (_, entry, allowed) => {
     expect(packagesOf(entry)).toEqual(allowed);
   });

@@ -65,9 +65,8 @@ async function expectRestored(terminal: Terminal, says: string): Promise<void> {
   expect(lines.join('\n')).not.toContain('q quit');
   expect([await terminal.state('alternate_on'), await terminal.state('cursor_flag')]).toEqual(['0', '1']);
   expect(await terminal.state('wrap_flag')).toBe('1');
-  await terminal.enter('stty -a | grep -o " -\\?echo \\| -\\?icanon "');
-  const settings = await terminal.until((text) => /\n(?: icanon) *\n|\n(?: icanon)$/m.test(text) && / echo/.test(text));
-  expect(settings.map((line) => line.trim())).toEqual(expect.arrayContaining(['icanon', 'echo']));
+  await terminal.enter('stty -a | tr " ;" "\\n\\n" | grep -xE -- "-?(echo|icanon)" | xargs echo settings:');
+  await terminal.shows(/^settings: icanon echo$/m);
 }
 
 const pidsOf = async (system: System): Promise<(number | null)[]> =>
@@ -206,6 +205,22 @@ describe.skipIf(noTerminal)(`azora top${skipped}`, () => {
     await terminal.shows('q quit');
     process.kill(Number(readFileSync(system.path('pid'), 'utf8')), signal);
     await expectRestored(terminal, `ended with ${code}`);
+    expect(await pidsOf(system)).toEqual(pids);
+  });
+
+  test('a terminal that is gone ends it, and leaves the system alone', async () => {
+    await using system = await rig.system({ yaml: { organs: { quiet: quiet() } } });
+    await system.expect(0, ['up', '-d']);
+    const pids = await pidsOf(system);
+    const terminal = await shell(system, [80, 24]);
+    await terminal.enter(`sh -c 'echo $$ > pid; exec ${azora} top'`);
+    await terminal.shows('q quit');
+    const pid = Number(readFileSync(system.path('pid'), 'utf8'));
+    await terminal[Symbol.asyncDispose]();
+    for (const deadline = performance.now() + 10_000; system.isAlive(pid); ) {
+      expect(performance.now()).toBeLessThan(deadline);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     expect(await pidsOf(system)).toEqual(pids);
   });
 

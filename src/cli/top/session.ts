@@ -8,6 +8,7 @@ import { findSupervisor } from '../daemons.ts';
 import { persistently } from '../persistently.ts';
 import { outputMask } from '../secrets.ts';
 import { Keyboard } from './keyboard.ts';
+import type { Key } from './keys.ts';
 import { LogFeed } from './log-feed.ts';
 import { type Action, press } from './press.ts';
 import { renderTop } from './render.ts';
@@ -45,11 +46,12 @@ class Session {
     this.#context = context;
     this.#folder = folder;
     this.#screen = new Screen(context.stdout, () => renderTop(this.#state, this.#size(), context.stdout.style));
-    this.#keyboard = new Keyboard(process.stdin, (key) => {
+    const onKey = (key: Key): void => {
       const [state, action] = press(this.#state, key, this.#size());
       this.#show(state);
       if (action) this.#perform(action);
-    });
+    };
+    this.#keyboard = new Keyboard(process.stdin, onKey, () => this.#end.resolve(EXIT.terminated));
   }
 
   /** Resolves when whoever looks on, or a signal, ends it. */
