@@ -125,7 +125,7 @@ function phaseAfter({ type }: SystemEvent, before: Phase): Phase {
     case 'system-boot-failed':
       return 'boot-failed';
     case 'system-stopping':
-      return 'stopping';
+      return before === 'emergency' ? before : 'stopping';
     case 'system-stopped':
       return before === 'emergency' ? 'halted' : 'stopped';
     case 'emergency-shutdown':

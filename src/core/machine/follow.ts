@@ -130,6 +130,7 @@ export function sayStatus(before: SystemState, draft: Draft): void {
   const from = statusOf(before);
   const to = statusOf(draft.system);
   if (from === to) return;
+  if (draft.system.boot.statusAtStop !== null) draft.boot({ statusAtStop: to }); // worse than when it began to stop
   const own = draft.system.self.reason;
   // What is Critical is an organ; Degraded the system is, or stays, because of azora itself too.
   const why = own && (to === 'Degraded' || before.self !== draft.system.self) ? `: azora itself: ${own}` : '';

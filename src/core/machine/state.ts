@@ -116,7 +116,7 @@ export interface Boot {
   readonly stopTimeoutMs: number | null;
   /** The comprehensive checks of this boot, once run. */
   readonly checksPassed: boolean | null;
-  /** The system's status when it began to stop; null before that. */
+  /** The system's status when it began to stop, or worse since then; null before that. */
   readonly statusAtStop: RunningStatus | null;
 }
 
