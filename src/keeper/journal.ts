@@ -1,4 +1,13 @@
-import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import type { LogLimits } from '../core/config/model.ts';
 import type { ExitRecord, Identity, LifeKey, ReadinessChannel } from './protocol.ts';
 
@@ -119,51 +128,60 @@ const LONG_BYTES = 1024 * 1024;
 
 export class Journal {
   readonly #path: string;
+  /** Takes what the disk of the journal does not; null: there is no better place. */
+  readonly #refuge: string | null;
   readonly #report: (message: string) => void;
   #fd = -1;
   #grown = 0;
-  /** Lines that the disk did not take yet. */
+  /** What the disk did not take yet. The journal is what the file says, and then this. */
   #unwritten = '';
+  #inRefuge = false;
 
-  constructor(path: string, report: (message: string) => void) {
+  /** @param refuge a file in memory: a full disk must not make a next keeper forget whom it has to care for */
+  constructor(path: string, refuge: string | null, report: (message: string) => void) {
     this.#path = path;
+    this.#refuge = refuge;
     this.#report = report;
   }
 
   read(): Memory {
-    try {
-      return replay(readFileSync(this.#path, 'utf8'));
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return replay('');
-      throw error;
-    }
+    return replay(readOrEmpty(this.#path) + (this.#refuge === null ? '' : readOrEmpty(this.#refuge)));
   }
 
-  /** Worth being rewritten: a crash loop of weeks must not fill the disk. */
+  /** Worth being rewritten: a crash loop of weeks must fill neither the disk nor memory. */
   get isLong(): boolean {
-    return this.#grown > LONG_BYTES;
+    return this.#grown > LONG_BYTES || this.#unwritten.length > LONG_BYTES;
   }
 
   /** Replaces the file by what `memory` says and goes on appending to it. */
   begin(memory: Memory & { readonly machineBootId: string }): void {
     this.close(false);
-    const text = [...condense(memory)].map((record) => `${JSON.stringify(record)}\n`).join('');
+    const text = linesOf(condense(memory));
     const temporary = `${this.#path}.new`;
     try {
       writeFileSync(temporary, text, { mode: 0o600 });
       renameSync(temporary, this.#path);
+      this.#unwritten = '';
+      this.#inRefuge = true; // of an earlier keeper, perhaps
     } catch (error) {
-      this.#report(`cannot rewrite ${this.#path}: ${String(error)}`); // appending to the old one says the same
+      this.#report(`cannot rewrite ${this.#path}: ${String(error)}`);
+      rmSync(temporary, { recursive: true, force: true });
+      // It goes on from the old one, which remembers more than is to be remembered, and may end in the middle of a line.
+      const lives = replay(readOrEmpty(this.#path)).lives.map(({ instance, generation }) => ({ instance, generation }));
+      this.#unwritten = `\n${linesOf([{ type: 'forgotten', lives }])}${text}`;
     }
     this.#grown = 0;
+    this.#takeRefuge(null);
   }
 
   /** Never throws: a disk that is full must not keep an organ from being started, stopped or reaped. */
   append(record: JournalRecord): void {
-    const text = `${this.#unwritten}${JSON.stringify(record)}\n`;
+    const line = linesOf([record]);
+    const text = `${this.#unwritten}${line}`;
+    let written = 0;
     try {
       if (this.#fd === -1) this.#fd = openSync(this.#path, 'a', 0o600);
-      const written = writeSync(this.#fd, text);
+      written = writeSync(this.#fd, text);
       this.#grown += written;
       // A short write leaves a torn line; the rest, on the next success, completes it.
       this.#unwritten = Buffer.from(text).subarray(written).toString();
@@ -171,12 +189,47 @@ export class Journal {
       if (this.#unwritten === '') this.#report(`cannot write ${this.#path}: ${String(error)}`);
       this.#unwritten = text;
     }
+    this.#takeRefuge(written === 0 ? line : null);
   }
 
   /** Ends it; `remove`: the system is down, there is nothing to remember. */
   close(remove: boolean): void {
     if (this.#fd !== -1) closeSync(this.#fd);
     this.#fd = -1;
-    if (remove) rmSync(this.#path, { force: true });
+    if (!remove) return;
+    rmSync(this.#path, { force: true });
+    this.#unwritten = '';
+    this.#takeRefuge(null);
+  }
+
+  /** @param added what has come to the unwritten since the last time, if that is all that has changed */
+  #takeRefuge(added: string | null): void {
+    if (this.#refuge === null || (this.#unwritten === '' && !this.#inRefuge)) return;
+    try {
+      if (this.#unwritten === '') {
+        rmSync(this.#refuge, { force: true });
+      } else if (added !== null && this.#inRefuge) {
+        appendFileSync(this.#refuge, added);
+      } else {
+        writeFileSync(`${this.#refuge}.new`, this.#unwritten, { mode: 0o600 });
+        renameSync(`${this.#refuge}.new`, this.#refuge);
+      }
+      this.#inRefuge = this.#unwritten !== '';
+    } catch (error) {
+      this.#report(`cannot write ${this.#refuge}: ${String(error)}`);
+    }
+  }
+}
+
+function linesOf(records: Iterable<JournalRecord>): string {
+  return [...records].map((record) => `${JSON.stringify(record)}\n`).join('');
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
   }
 }

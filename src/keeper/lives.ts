@@ -53,7 +53,8 @@ export class Lives {
   constructor(options: LivesOptions) {
     this.#options = options;
     this.#fifos = fifoFolder(options.folder.run);
-    this.#journal = new Journal(options.folder.journal, options.report);
+    const refuge = this.#fifos === options.folder.run ? null : join(this.#fifos, 'journal.ndjson');
+    this.#journal = new Journal(options.folder.journal, refuge, options.report);
     this.#compressor = new Compressor(options.report);
     this.#cgroups = new Cgroups(options.folder.run, options.report);
     this.#launcher = new Launcher({

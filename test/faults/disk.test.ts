@@ -27,11 +27,15 @@ class SmallDisk {
   readonly #root: string;
 
   /** The system's state folder on a disk of 24 MB. */
-  constructor(system: System) {
+  constructor(system: System, kind: 'tmpfs' | 'ext4' = 'tmpfs') {
     this.#system = system;
     this.#root = system.state.root;
     mkdirSync(this.#root, { mode: 0o700 });
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=700', 'none', this.#root]);
+    const mount =
+      kind === 'tmpfs'
+        ? 'mount -t tmpfs -o size=24m none .azora'
+        : 'truncate -s 24M disk && mkfs.ext4 -q disk && mount -o loop disk .azora';
+    execFileSync('sh', ['-c', `${mount} && chmod 700 .azora`], { cwd: system.folder, stdio: 'ignore' });
   }
 
   /** To the last byte. */
@@ -66,6 +70,7 @@ async function systemOnASmallDisk(options: SystemOptions): Promise<{ system: Sys
 }
 
 const frail = { command: 'sleep 0.3; exit 3', restart: { delay: '100ms', factor: 1, limit: 100_000 } };
+const hasty = { command: 'sleep 0.02; exit 3', restart: { ...frail.restart, delay: '20ms' } };
 const talker = { command: 'echo ready; while :; do echo "tick $$$$"; sleep 0.02; done', health: { log: '^ready$' } };
 
 describe.skipIf(!canMount)('a full disk', () => {
@@ -138,5 +143,37 @@ describe.skipIf(!canMount)('a full disk', () => {
     await system.expect(5, ['up', '-d']);
     await system.expect(0, ['emergency', '--clear']);
     await system.expect(0, ['up', '-d']);
+  });
+
+  test('and a keeper killed meanwhile: its successor knows whom it has to care for', async (context) => {
+    await using system = await rig.system({
+      yaml: { organs: { web: quiet(), late: quiet({ autostart: false }), frail: hasty } },
+    });
+    let disk: SmallDisk;
+    try {
+      // One of its own kind: where everything is in memory there is nothing that a full disk would leave room for.
+      disk = new SmallDisk(system, 'ext4');
+    } catch {
+      return context.skip('no disk can be made out of a file here');
+    }
+    await using _disk = disk;
+    await system.run(['up', '-d', '--wait-timeout', '5s']);
+    disk.fill();
+    const refill = setInterval(() => disk.fill(), 20);
+    await system.waitFor(({ organs }) => organs[2]!.restarts >= 40); // more than the journal's last block has room for
+    await system.expect(0, ['stop', 'frail']);
+    await system.expect(0, ['start', 'late']);
+    await system.expect(0, ['restart', 'web']);
+    const before = pidsOf(await system.status());
+    const dead = await kill(system, 'keeper');
+    await system.waitForEvent(({ message }) => /^the keeper was killed; a new one/.test(message));
+    await system.waitForEvent(({ type, organ }) => type === 'organ-adopted' && organ === 'late');
+    const after = await system.status();
+    expect(after.system.keeperPid).not.toBe(dead);
+    expect(pidsOf(after)).toEqual(before);
+    clearInterval(refill);
+    disk.makeRoom();
+    await system.expect(0, ['down']);
+    await system.expectNothingLeft();
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -130,17 +130,17 @@ test('the file is rewritten without what was forgotten, and appended to', () => 
       spawned('new', 1),
     ]),
   );
-  const journal = new Journal(path, () => {});
+  const journal = new Journal(path, null, () => {});
   journal.begin({ ...journal.read(), machineBootId: 'boot' });
   expect(readFileSync(path, 'utf8')).not.toContain('old');
   journal.append(exited('new', 1, 1));
-  expect(new Journal(path, () => {}).read().lives).toMatchObject([{ instance: 'new', exit: { seq: 1 } }]);
+  expect(new Journal(path, null, () => {}).read().lives).toMatchObject([{ instance: 'new', exit: { seq: 1 } }]);
   journal.close(true);
-  expect(new Journal(path, () => {}).read().lives).toEqual([]);
+  expect(new Journal(path, null, () => {}).read().lives).toEqual([]);
 });
 
 test('a journal that grew long says so, until it is rewritten', () => {
-  const journal = new Journal(join(folder, 'journal.ndjson'), () => {});
+  const journal = new Journal(join(folder, 'journal.ndjson'), null, () => {});
   journal.begin({ machineBootId: 'boot', seq: 0, lives: [] });
   let records = 0;
   for (; !journal.isLong; records++) journal.append(spawning('mint', records));
@@ -149,4 +149,42 @@ test('a journal that grew long says so, until it is rewritten', () => {
   expect(journal.isLong).toBe(false);
   expect(readFileSync(join(folder, 'journal.ndjson'), 'utf8').split('\n')).toHaveLength(2);
   journal.close(true);
+});
+
+test('what a full disk does not take is read from the refuge, until the disk takes it', () => {
+  const path = join(folder, 'not-there', 'journal.ndjson'); // as little to be written as on a full disk
+  const refuge = join(folder, 'refuge.ndjson');
+  const reports: string[] = [];
+  const journal = new Journal(path, refuge, (message) => reports.push(message));
+  const remembered = () => new Journal(path, refuge, () => {}).read();
+  for (const record of [spawning('a', 1), spawned('a', 1), spawning('b', 1)]) journal.append(record);
+  expect(remembered().lives).toMatchObject([
+    { instance: 'a', identity: { pid: expect.any(Number) } },
+    { instance: 'b', identity: null },
+  ]);
+  journal.append({ type: 'forgotten', lives: [key('a', 1)] });
+  expect(remembered().lives).toMatchObject([{ instance: 'b' }]);
+  expect(reports).toEqual([expect.stringMatching(/cannot write .*ENOENT/)]);
+
+  mkdirSync(join(folder, 'not-there'));
+  journal.append(spawned('b', 1));
+  expect(existsSync(refuge)).toBe(false);
+  expect(remembered().lives).toMatchObject([{ instance: 'b', identity: { pid: expect.any(Number) } }]);
+  journal.close(true);
+});
+
+test('a journal that cannot be rewritten goes on from the old one, and brings nobody back that was forgotten', () => {
+  const path = join(folder, 'journal.ndjson');
+  const refuge = join(folder, 'refuge.ndjson');
+  const old = text([{ type: 'keeper', machineBootId: 'boot', seq: 3 }, spawning('a', 1), spawned('a', 1)]);
+  writeFileSync(path, `${old}{"type":"spaw`);
+  mkdirSync(`${path}.new`); // in the way
+  const journal = new Journal(path, refuge, () => {});
+  const [b] = replay(text([spawning('b', 1), spawned('b', 1)])).lives;
+  journal.begin({ machineBootId: 'boot', seq: 7, lives: [b!] });
+  const again = () => new Journal(path, refuge, () => {}).read();
+  expect(again()).toMatchObject({ machineBootId: 'boot', seq: 7, lives: [{ instance: 'b' }] });
+  journal.append(spawning('c', 1));
+  expect(again().lives.map(({ instance }) => instance)).toEqual(['b', 'c']);
+  expect(existsSync(refuge)).toBe(false);
 });
