@@ -11,22 +11,24 @@ const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'
 
 /**
  * Daemons live long and keep little: a small young generation holds the keeper at a third of the memory, and the supervisor, which
- * would spend a fifth of its time collecting it at 1 MB, at three quarters.
+ * would spend a fifth of its time collecting it at 1 MB, at three quarters. Commands need no flags of their own.
  */
-const daemonFlags = (args: readonly string[]): readonly string[] => [
-  `--max-semi-space-size=${args[0] === '__supervisor' ? 4 : 1}`,
-];
+function flagsFor([what]: readonly string[]): readonly string[] {
+  if (!what?.startsWith('__')) return [];
+  return [`--max-semi-space-size=${what === '__supervisor' ? 4 : 1}`];
+}
 
 /**
  * The argv that runs azora with `args`: this very executable and, unless the program is inside it (single binary), the program
  * file: src/main.ts in a checkout, the built main.js in a package. Never `fork`, which a single binary does not know.
  */
 export function selfCommand(args: readonly string[]): [string, ...string[]] {
+  const flags = flagsFor(args);
   if (!process.getBuiltinModule('node:sea').isSea()) {
-    return [process.execPath, ...NODE_FLAGS, ...daemonFlags(args), mainFile(), ...args];
+    return [process.execPath, ...NODE_FLAGS, ...flags, mainFile(), ...args];
   }
   // NODE_FLAGS are inside the binary (scripts/build-binary.ts).
-  return [binaryFile(), `--node-options=${daemonFlags(args).join(' ')}`, ...args];
+  return [binaryFile(), ...(flags.length > 0 ? [`--node-options=${flags.join(' ')}`] : []), ...args];
 }
 
 /** The file of this single binary, as it was when it started. Whoever was started from a deleted one sees that in its name. */
