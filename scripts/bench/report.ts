@@ -83,7 +83,7 @@ function matrix(results: readonly Result[], azora: string): string {
     const cells = columns.map((result) => {
       const values = valuesOf(result, who);
       if (!values) return '';
-      return who === azora ? figure(median(values)) : `${figure(median(values))} (${ratio(values, result.azora)})`;
+      return who === azora ? figure(median(values)) : `${figure(median(values))} (${ratio(values, result.azora)} ×)`;
     });
     return `| ${[who, ...cells].join(' | ')} |`;
   });
@@ -121,7 +121,9 @@ export function line(found: Result | Leftovers): string {
   return `${found.what}: ${spread(found.azora)} ${found.unit}${verdict}${note}${beside.join('')}`;
 }
 
-const ratio = (a: readonly number[], b: readonly number[]): string => figure(median(a) / median(b));
+/** Of medians; a program that took nothing has none. */
+const ratio = (a: readonly number[], b: readonly number[]): string =>
+  median(b) === 0 ? '∞' : figure(median(a) / median(b));
 
 function spread(values: readonly number[]): string {
   if (values.length === 1) return figure(values[0]!);
