@@ -73,6 +73,8 @@ describe('one line per change', () => {
       'mint was killed by SIGKILL',
     ],
     ['checks-completed', null, { passed: true, checks: [] }, 'azora no checks are declared'],
+    ['organ-stopping', 'mint', { cause: 'azora down' }, 'mint stopping'],
+    ['organ-stopping', 'mint', { cause: 'azora down --force', forced: true }, 'mint being killed'],
     ['organ-restarting', 'mint', { delayMs: 500, attempt: 2 }, 'mint restarts in 500 ms (attempt 2)'],
     ['organ-failed', 'mint', { cause: 'exited with code 3' }, 'mint failed: exited with code 3'],
     [

@@ -264,3 +264,26 @@ test('after an emergency it names what led to it, and the way out', async () => 
   expect(stdout).toMatch(/was shut down in an emergency at/);
   expect(stdout).toMatch(/Next: azora emergency --clear/);
 });
+
+test('after an emergency, of what waited before it: for whom, and why that never came', async () => {
+  const db = { command: 'echo no licence; exit 3', ...once, health: { log: '^ready$' } };
+  const slow = { command: 'sleep 1000', health: { log: '^never$' } };
+  await using system = await rig.system({
+    yaml: {
+      organs: { db, slow, web: quiet({ depends_on: ['db'] }), app: quiet({ depends_on: ['slow'] }), well: quiet() },
+    },
+  });
+  await system.run(['up', '-d', '--wait-timeout', '1s']);
+  expect(await firstLine(system, 'web')).toMatch(/^web is waiting ← db is failed: exited with code 3/);
+  await system.expect(0, ['emergency', 'a', 'fire']);
+  expect(await firstLine(system, 'web')).toMatch(/^web was waiting ← db was failed: exited with code 3/);
+  expect(await firstLine(system, 'app')).toMatch(
+    /^app was waiting ← slow was starting: not ready yet.* ← emergency shutdown of .*: a fire$/,
+  );
+  expect(await firstLine(system, 'well')).toMatch(
+    /^well was ready and Healthy: since .* ← emergency shutdown of .*: a fire$/,
+  );
+  const { stdout } = await system.expect(0, ['why', 'app']);
+  expect(stdout).toMatch(/^Nothing is running: .* was shut down in an emergency at .* \(a fire\)$/m);
+  expect(stdout).toContain('Next: azora emergency --clear   then   azora up');
+});

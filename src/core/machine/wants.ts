@@ -87,7 +87,7 @@ export function force(instance: Instance, reason: string, context: Context): Tur
           stopWanted: null,
         },
         ...quiet(instance),
-        emit(instance, 'organ-stopping', `${instance.name} is killed (${reason})`, { cause: reason }),
+        emit(instance, 'organ-stopping', `${instance.name} is killed (${reason})`, { cause: reason, forced: true }),
         killTree(instance.name, state.life),
       );
     case 'spawning':

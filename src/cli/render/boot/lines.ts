@@ -42,7 +42,7 @@ function words(event: SystemEvent, style: ChalkInstance): string | null {
     case 'organ-failed':
       return `${style.red('failed')}: ${oneLine(asText(data.cause) ?? event.message)}`;
     case 'organ-stopping':
-      return 'stopping';
+      return data.forced === true ? 'being killed' : 'stopping';
     case 'organ-stopped':
       return `stopped${took(data)}`;
     case 'organ-stuck':
