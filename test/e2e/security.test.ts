@@ -241,7 +241,7 @@ describe('the security monitor', () => {
           (event) => event.id > id && event.type === 'organ-stopping' && event.organ === 'covenant',
         );
         expect(acted.message).toMatch(/for security/);
-        await expect.poll(() => system.isAlive(pid!)).toBe(false);
+        await expect.poll(() => system.isAlive(pid!), { timeout: 15_000 }).toBe(false);
       } else {
         const { message } = await system.waitForEvent(alertOf('refused'));
         expect(message).toContain('is not carried out: security.allow lists only observe');
