@@ -33,9 +33,11 @@ export class Departure {
 
   /** Resolves when both processes are gone, after 5 s at most each. `supervisor`: the one that has answered that all is down. */
   async over(supervisor: Connection | null): Promise<void> {
-    // One that has brought the rest to its end and was never talked to: it still holds its lock.
-    const unknown = supervisor ? null : lockHolder(this.#folder.supervisorLock);
-    if (unknown !== null) this.#note(unknown);
+    // Those that came after others had died and were never talked to: they still hold their locks.
+    for (const lock of [this.#folder.supervisorLock, this.#folder.keeperLock]) {
+      const holder = lockHolder(lock);
+      if (holder !== null) this.#note(holder);
+    }
     await within(Promise.all([supervisor?.closed, supervisor && this.#keeper?.closed]));
     // A supervisor that was killed at the very end left the keeper without anybody who would end it.
     await this.#keeper?.channel.request('shutdown', null).catch(() => {});
