@@ -93,6 +93,7 @@ export function isSameButSeen(was: Instance, is: Instance): boolean {
     was.reason === is.reason &&
     was.errors === is.errors &&
     was.verdict === is.verdict &&
+    was.strain === is.strain &&
     was.health.level === is.health.level &&
     was.health.reason === is.health.reason &&
     was.health.failures === is.health.failures

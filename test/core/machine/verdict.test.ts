@@ -217,3 +217,19 @@ describe('depends_on with restart', () => {
     expect(['b', 'c'].map((name) => world.tag(name))).toEqual(['ready', 'ready']);
   });
 });
+
+test('more processor than it may use is Degraded for as long', () => {
+  const world = chain();
+  const strained = (reason: string | null) =>
+    world.send({
+      type: 'instance',
+      instance: 'a',
+      input: { type: 'strained', generation: world.instance('a').generation, reason },
+    });
+  strained('it uses too much');
+  expect(world.instance('a').verdict).toEqual({ level: 'Degraded', reason: 'it uses too much' });
+  expect(world.instance('b').verdict.level).toBe('Degraded');
+  strained(null);
+  expect(world.instance('a').verdict.level).toBe('Healthy');
+  expect(world.instance('b').verdict.level).toBe('Healthy');
+});
