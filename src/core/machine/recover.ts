@@ -59,9 +59,10 @@ export function recover(system: SystemState, facts: Facts, now: Instant): Recove
   return { state, effects, inputs, adopted };
 }
 
-/** An instance of which nothing was written down: its supervisor died within moments of the boot's beginning. */
+/** An instance of which nothing is written down: its supervisor died within moments of the boot's beginning, or of its end. */
 export function unremembered(system: SystemState, blank: Instance, now: Instant): Instance {
-  return system.boot.wanted.has(blank.organ)
+  const isOver = system.boot.phase === 'stopped' || system.boot.phase === 'halted';
+  return system.boot.wanted.has(blank.organ) && !isOver
     ? { ...blank, desired: 'up', reason: null, state: { tag: 'waiting', since: now } }
     : blank;
 }

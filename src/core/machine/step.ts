@@ -25,7 +25,10 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
       up(draft, input);
       break;
     case 'down':
-      if (before.boot.phase === 'stopped' || before.boot.phase === 'halted') break; // it is
+      if (before.boot.phase === 'stopped' || before.boot.phase === 'halted') {
+        draft.effects.push({ type: 'halt' }); // it is: only this supervisor has to go
+        break;
+      }
       if (before.boot.phase !== 'emergency') draft.stopping('stopping');
       draft.boot({ stopTimeoutMs: input.timeoutMs });
       draft.emit('system-stopping', `${before.config.name} is stopping (${input.reason})`, { reason: input.reason });
