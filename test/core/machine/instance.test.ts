@@ -248,6 +248,20 @@ describe('stopping', () => {
     expect(world.types().at(-1)).toBe('system-stopped');
   });
 
+  test('down of what is down says nothing, and closes the books all the same: whoever closed them may have died', () => {
+    const before = new World(system([organ('a')]));
+    before.up();
+    before.ready('a');
+    before.send({ type: 'down', reason: 'azora down', timeoutMs: null });
+    before.obeys('a');
+    const world = new World(before.state.config);
+    world.resume(before.state, []);
+    expect(world.wants('halt')).toBe(false);
+    world.send({ type: 'down', reason: 'azora down', timeoutMs: null });
+    expect(world.wants('halt')).toBe(true);
+    expect(world.types()).toEqual([]);
+  });
+
   test('branches stop in parallel', () => {
     const world = new World(system([organ('a'), organ('b'), organ('c')]));
     world.up();
