@@ -10,10 +10,10 @@ const lives = (pid: number): boolean => readStat(pid)?.dead === false;
 
 async function sixKinds(rig: Rig) {
   const life = await rig.run([puppet('six-kinds.sh')]);
-  for (const kind of [...KINDS, 'leader']) await rig.logged(`${kind} `);
-  const pids = new Map(
-    [...rig.log().matchAll(/^(\S+) (\d+)$/gm)].map(([, kind, pid]) => [kind!, Number(pid)] as const),
-  );
+  const found = () =>
+    new Map([...rig.log().matchAll(/^(\S+) (\d+)$/gm)].map(([, kind, pid]) => [kind!, Number(pid)] as const));
+  await expect.poll(() => [...found().keys()].toSorted(), { timeout: 10_000 }).toEqual([...KINDS, 'leader'].toSorted());
+  const pids = found();
   return { life, pids };
 }
 
