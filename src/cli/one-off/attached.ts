@@ -17,12 +17,18 @@ export async function runAttached(context: CommandContext, { argv, cwd, env }: O
   const [file = '', ...args] = argv;
   requireFolder(cwd);
   const { execa } = await import('execa');
-  const child = execa(file, args, { cwd, env, extendEnv: false, stdio: 'inherit', reject: false, cleanup: false });
-  const passOn = (signal: ContextSignal, unless: boolean): (() => void) =>
+  // From before it is there: one that came in between would end this process alone, and leave the other behind.
+  const passOn = (signal: ContextSignal): (() => void) =>
     context.onSignal(signal, () => {
-      if (!unless) child.kill(signal as NodeJS.Signals);
+      child.kill(signal as NodeJS.Signals);
     });
-  const release = [passOn('SIGINT', process.stdin.isTTY === true), passOn('SIGTERM', false), passOn('SIGHUP', false)];
+  const fromTerminal = process.stdin.isTTY === true;
+  const release = [
+    fromTerminal ? context.onSignal('SIGINT', () => {}) : passOn('SIGINT'),
+    passOn('SIGTERM'),
+    passOn('SIGHUP'),
+  ];
+  const child = execa(file, args, { cwd, env, extendEnv: false, stdio: 'inherit', reject: false, cleanup: false });
   try {
     const exited = once(child.nodeChildProcess, 'exit').then(
       ([code, signal]: (number | string | null)[]) => exitCodeOf(code as number | null, signal as string | null),
