@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { failpoint } from '../adapters/failpoint.ts';
 import { loadLibc } from '../adapters/libc.ts';
-import { lockHolder, takeLock } from '../adapters/lock.ts';
+import { type Lock, lockHolder, takeLock } from '../adapters/lock.ts';
 import { createStateFolder, type StateFolder, stateFolder } from '../adapters/state-folder.ts';
 import { ownVersion } from '../adapters/version.ts';
 import { EXIT, fail } from '../core/failures.ts';
@@ -37,9 +37,9 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
   const folder = stateFolder(root);
   createStateFolder(folder);
 
-  const lock = takeLock(folder.keeperLock);
+  const lock = takeLock(folder.keeperLock) ?? (await lockAfterAll(folder));
+  if (lock === 'another') process.exit(EXIT.done);
   if (!lock) {
-    if (await answers(folder)) process.exit(EXIT.done);
     report(`keeper ${lockHolder(folder.keeperLock)} holds ${folder.keeperLock} and does not answer`);
     process.exit(EXIT.owned);
   }
@@ -95,7 +95,8 @@ const report = (message: string): void => {
   }
 };
 
-async function answers(folder: StateFolder): Promise<boolean> {
+/** Waits until the keeper that holds the lock answers, or has ended and left it. null: neither, and it lives. */
+async function lockAfterAll(folder: StateFolder): Promise<Lock | 'another' | null> {
   const { connect } = await import('node:net');
   const { Channel } = await import('../adapters/socket/channel.ts');
   const deadline = performance.now() + ANSWER_MS;
@@ -104,19 +105,18 @@ async function answers(folder: StateFolder): Promise<boolean> {
     const socket = connect(folder.keeperSocket);
     const channel = new Channel<Record<never, never>, KeeperMethods, Record<never, never>, Record<never, never>>(
       socket,
-      {
-        methods: {},
-        notices: {},
-      },
+      { methods: {}, notices: {} },
     );
     try {
       await channel.request('hello', { protocol: KEEPER_PROTOCOL, version: ownVersion(), role: 'client' }, 2000);
-      return true;
+      return 'another';
     } catch {
       await new Promise((resolve) => setTimeout(resolve, pause)); // asked again until the deadline
     } finally {
       channel.destroy();
     }
+    const lock = takeLock(folder.keeperLock);
+    if (lock) return lock;
   }
-  return false;
+  return null;
 }
