@@ -198,27 +198,30 @@ describe('properties', () => {
     ['aegis', 'aegis-2', 'out'],
     ['aegis', 'aegis-10', 'err'],
   ] as const;
-  const bytes = fc.oneof(
+  const short = fc.oneof(
     fc.string({ maxLength: 12 }).map((text) => Buffer.from(`${text}\n`)),
     fc.uint8Array({ maxLength: 20 }).map((array) => Buffer.from(array)),
     fc.array(fc.constantFrom('\n', 'a', '€', '\r\n'), { maxLength: 12 }).map((parts) => Buffer.from(parts.join(''))),
-    // Long ones, around the size at which lines are cut into parts.
-    fc.nat(3 * PART_BYTES).map((size) => Buffer.alloc(size, 'é')),
   );
-  const operation = fc.oneof(
-    { weight: 8, arbitrary: fc.record({ kind: fc.constant('append' as const), bytes }) },
-    {
-      weight: 2,
-      arbitrary: fc.record({
-        kind: fc.constant('rotate' as const),
-        packing: fc.constantFrom<Packing>('plain', 'zst', 'gz', 'both'),
-      }),
-    },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('life' as const) }) },
-  );
-  const steps = fc.array(fc.record({ source: fc.nat(SOURCES.length - 1), later: fc.nat(3), operation }), {
-    maxLength: 60,
-  });
+  // Long ones, around the size at which lines are cut into parts.
+  const long = fc.nat(3 * PART_BYTES).map((size) => Buffer.alloc(size, 'é'));
+  const operationOn = (bytes: fc.Arbitrary<Buffer>) =>
+    fc.oneof(
+      { weight: 8, arbitrary: fc.record({ kind: fc.constant('append' as const), bytes }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          kind: fc.constant('rotate' as const),
+          packing: fc.constantFrom<Packing>('plain', 'zst', 'gz', 'both'),
+        }),
+      },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('life' as const) }) },
+    );
+  const stepsWith = (bytes: fc.Arbitrary<Buffer>) =>
+    fc.array(fc.record({ source: fc.nat(SOURCES.length - 1), later: fc.nat(3), operation: operationOn(bytes) }), {
+      maxLength: 60,
+    });
+  const steps = stepsWith(fc.oneof({ weight: 3, arbitrary: short }, { weight: 1, arbitrary: long }));
 
   /** Carries out a script; answers what was written, in order. One clock for all, so that the order is never in doubt. */
   function perform(script: readonly Step[]): { source: number; bytes: Buffer }[] {
@@ -275,7 +278,8 @@ describe('properties', () => {
 
   it('lines are the same read backwards from the end and from a time in the middle', async () => {
     await fc.assert(
-      fc.asyncProperty(steps, fc.nat(30), async (script, n) => {
+      // A line too long for one part is cut from where reading begins: its parts are not the same from the middle.
+      fc.asyncProperty(stepsWith(short), fc.nat(30), async (script, n) => {
         perform(script);
         for (const organ of ['mint', 'aegis']) {
           const whole = await read({ organs: [organ] });
