@@ -87,7 +87,9 @@ describe('a keeper that is killed', () => {
     const { pid } = await system.instance('web');
     await Promise.all([kill(system, 'supervisor'), kill(system, 'keeper')]);
     expect(system.isAlive(pid!)).toBe(true);
-    const { organs } = await system.status();
+    await system.expect(0, ['status']);
+    // That the stop has ended may not have been written down yet: it is then ended again.
+    const { organs } = await system.waitFor(({ organs: all }) => all.every(({ state }) => state !== 'stopping'));
     expect(organs.map(({ state, pid }) => [state, pid])).toEqual([
       ['ready', pid],
       ['stopped', null],
