@@ -36,10 +36,16 @@ const RESOURCE = 'NODE_SEA_BLOB';
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
 /**
- * No thread pool of V8's: threads that a command starts for nothing. No inspector on SIGUSR1. The environment's NODE_OPTIONS is
+ * One thread beside the main one, not one for each core (0 would mean that): they are started for nothing by a command, and run
+ * against the organs at a boot. A young generation that a command's start fits into (daemons set their own). No inspector on SIGUSR1. The environment's NODE_OPTIONS is
  * meant for organs, `cli` leaves it alone and lets azora start its keeper with options of its own.
  */
-const EXEC_ARGV = ['--v8-pool-size=0', '--disable-sigusr1', '--disable-warning=ExperimentalWarning'];
+const EXEC_ARGV = [
+  '--v8-pool-size=1',
+  '--min-semi-space-size=16',
+  '--disable-sigusr1',
+  '--disable-warning=ExperimentalWarning',
+];
 
 const build = { version, commit: values.commit ?? commit() };
 const program = await bundle({ entries: { main: 'main.ts' }, build, external: [], plugins: [embeddedDatabase()] });

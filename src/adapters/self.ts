@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { quoteWord } from '../core/config/command.ts';
 
 /** How azora starts itself again: as supervisor, as keeper. */
 
@@ -15,7 +16,8 @@ const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'
  */
 function flagsFor([what]: readonly string[]): readonly string[] {
   if (!what?.startsWith('__')) return [];
-  return [`--max-semi-space-size=${what === '__supervisor' ? 4 : 1}`];
+  const megabytes = what === '__supervisor' ? 4 : 1;
+  return [`--max-semi-space-size=${megabytes}`, `--min-semi-space-size=${megabytes}`];
 }
 
 /**
@@ -84,16 +86,43 @@ export interface DaemonOptions {
  * Starts azora with `args` in a session of its own, tied to no terminal and not to the life of this process. Rejects when the
  * machine cannot start it.
  */
-export async function startDaemon(args: readonly string[], options: DaemonOptions): Promise<Daemon> {
-  const [file, ...rest] = selfCommand(args);
+export function startDaemon(args: readonly string[], options: DaemonOptions): Promise<Daemon> {
+  return launch(selfCommand(args), options, []);
+}
+
+/**
+ * Starts two at the same moment, one the child of the other: a shell starts the child and becomes the parent. Neither waits for
+ * the other's Node to boot, and the parent sees its child end as it would one that it started itself.
+ * @param parent args; that of the child's pid is added: `--<child.role> PID`
+ * @param child args; that of the parent's pid is added: `--<role> PID`
+ */
+export function startDaemons(parent: DaemonRole, child: DaemonRole): Promise<Daemon> {
+  const line = (args: readonly string[]): string => selfCommand(args).map(quoteWord).join(' ');
+  const script =
+    `${line(child.args)} --${parent.role} $$ 2>&3 3>&- & ` + `exec ${line(parent.args)} --${child.role} $! 3>&-`;
+  return launch(['/bin/sh', '-c', script], { log: parent.log }, [child.log]);
+}
+
+export interface DaemonRole {
+  readonly role: string;
+  readonly args: readonly string[];
+  readonly log: string;
+}
+
+/** @param logs opened for the child as descriptors 3, 4 and so on */
+async function launch(
+  [file, ...args]: readonly [string, ...string[]],
+  options: DaemonOptions,
+  logs: readonly string[],
+): Promise<Daemon> {
   const { spawn } = process.getBuiltinModule('node:child_process'); // most commands that could start a daemon need not
-  const log = openDaemonLog(options.log);
+  const opened = [options.log, ...logs].map(openDaemonLog);
   try {
-    const child = spawn(file, rest, {
+    const child = spawn(file, args, {
       cwd: options.cwd ?? '/',
       env: options.env ?? daemonEnvironment(),
       detached: true,
-      stdio: ['ignore', 'ignore', log],
+      stdio: ['ignore', 'ignore', ...opened],
     });
     const ended: Daemon['ended'] = new Promise((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }));
@@ -105,6 +134,6 @@ export async function startDaemon(args: readonly string[], options: DaemonOption
     child.unref();
     return { pid: child.pid!, ended };
   } finally {
-    closeSync(log);
+    for (const log of opened) closeSync(log);
   }
 }

@@ -14,6 +14,9 @@ import type { Tokens } from './tokens.ts';
 
 /** The HTTP registry as a part of the supervisor: its port, its start beside the boot, and what it shows of the system. */
 
+/** The server takes as long to load as forty organs to start: if nobody knocks, it is loaded when those of a boot have been. */
+const LOAD_MS = 2000;
+
 export interface RegistryMeans {
   readonly tokens: Tokens;
   readonly state: () => SystemState | null;
@@ -34,6 +37,7 @@ export class RegistryHost {
   readonly #registeredAt = new Map<string, string>();
   #shown: { state: SystemState; view: RegistryView } | null = null;
   #running: Promise<RunningRegistry | null> = Promise.resolve(null);
+  readonly #closing = Promise.withResolvers<void>();
   #url: string | null = null;
   #port: number | null = null;
 
@@ -51,8 +55,8 @@ export class RegistryHost {
   }
 
   /**
-   * Begins to serve, at a port that it has on return; the server itself is loaded a little later, while organs are already being
-   * started.
+   * Begins to serve, at a port that it has on return; the server itself is loaded when somebody knocks, and a little later in any
+   * case (an upgrade may take its files away).
    */
   async start(config: { host: string; port: number | 'auto' }, remembered: number | null): Promise<void> {
     try {
@@ -76,8 +80,21 @@ export class RegistryHost {
     return null;
   }
 
-  async #serve(door: Door): Promise<RunningRegistry> {
-    await new Promise((resolve) => setImmediate(resolve)); // the organs' starts go out first
+  /** null: closed before anybody has knocked. */
+  async #serve(door: Door): Promise<RunningRegistry | null> {
+    let timer: NodeJS.Timeout | undefined;
+    const isTime = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LOAD_MS);
+    });
+    const wanted = await Promise.race([
+      Promise.race([door.knock, isTime]).then(() => true),
+      this.#closing.promise.then(() => false),
+    ]);
+    clearTimeout(timer);
+    if (!wanted) {
+      door.close();
+      return null;
+    }
     const { startRegistry } = await import('../adapters/registry/server.ts');
     return startRegistry({
       door,
@@ -130,6 +147,7 @@ export class RegistryHost {
   }
 
   async close(): Promise<void> {
+    this.#closing.resolve();
     await (await this.#running)?.close();
   }
 

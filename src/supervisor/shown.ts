@@ -13,7 +13,7 @@ import type { Redaction } from './redaction.ts';
 import type { RegistryHost } from './registry-host.ts';
 import type { SelfHealth } from './self-health.ts';
 import type { Supervisor } from './supervisor.ts';
-import { Usage } from './usage.ts';
+import { Usage, type Used } from './usage.ts';
 
 /** What the supervisor shows of its system: to commands, to the registry's callers, to the database. */
 
@@ -62,10 +62,15 @@ export class Shown {
     return id + 1 < history.firstKept ? store.events({ sinceId: id }) : history.after(id);
   }
 
-  usageOf(instance: string, pid: number): ReturnType<Usage['of']> {
+  usageOf(instance: string, pid: number): Used {
     const at = now().mono;
     const known = this.#means.running()?.state.instances.get(instance);
     return this.#usage.of(instance, pid, (known && lifeOf(known))?.since.mono ?? at, at);
+  }
+
+  /** For what is written down at each change: it does not ask the machine. */
+  recorded(): Surroundings {
+    return { ...this.surroundings(), usageOf: (instance, pid) => this.#usage.known(instance, pid) };
   }
 
   surroundings(): Surroundings {

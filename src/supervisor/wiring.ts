@@ -185,7 +185,7 @@ export class Wiring {
       registry: this.#registry,
       keeper: this.#keeper,
       running: () => this.#supervisor,
-      shownWith: () => this.#shown.surroundings(),
+      shownWith: () => this.#shown.recorded(),
       warn: this.#warn,
     });
     this.#effects = new Effects({

@@ -1,4 +1,5 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { RegistryOptions } from '../../src/adapters/registry/server.ts';
 import type { SystemState } from '../../src/core/machine/state.ts';
 import { RegistryHost, type RegistryMeans } from '../../src/supervisor/registry-host.ts';
 
@@ -71,4 +72,34 @@ test('what was looked at before it was recorded is there once it is', async () =
   await web.instances();
   web.record();
   expect(await web.instances()).toEqual(['web']);
+});
+
+test('closed before anybody has asked, it was never loaded, and leaves its port', async () => {
+  const registry = new RegistryHost({} as RegistryMeans);
+  await registry.start({ host: '127.0.0.1', port: 'auto' }, null);
+  const { port } = registry;
+  await registry.close();
+  const next = new RegistryHost({} as RegistryMeans);
+  await next.start({ host: '127.0.0.1', port: port! }, null);
+  expect(next.port).toBe(port);
+  await next.close();
+});
+
+test('it is loaded without being asked too, since an upgrade may take its files away', async () => {
+  const startRegistry = vi.fn(({ door }: RegistryOptions) => ({ close: () => door.close() }));
+  vi.doMock('../../src/adapters/registry/server.ts', () => ({ startRegistry }));
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+    vi.doUnmock('../../src/adapters/registry/server.ts');
+  });
+  const registry = new RegistryHost({} as RegistryMeans);
+  await registry.start({ host: '127.0.0.1', port: 'auto' }, null);
+  await vi.advanceTimersByTimeAsync(1999);
+  await vi.dynamicImportSettled();
+  expect(startRegistry).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(1);
+  await vi.dynamicImportSettled();
+  expect(startRegistry).toHaveBeenCalledOnce();
+  await registry.close();
 });

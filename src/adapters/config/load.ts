@@ -141,19 +141,17 @@ function configHash({ file: _file, organs, ...system }: Normalized['config']): s
     return [organ.name, { ...organ, env: Object.fromEntries(declaredEnv.map((name) => [name, env[name]])) }];
   });
   return createHash('sha256')
-    .update(canonical({ ...system, organs: Object.fromEntries(meanings) }))
+    .update(JSON.stringify(inOrder({ ...system, organs: Object.fromEntries(meanings) })))
     .digest('hex');
 }
 
-/** JSON with the keys of every map in order, so that their order in the file changes nothing. */
-function canonical(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+/** The same with the keys of every map in order, so that their order in the file changes nothing. */
+function inOrder(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(inOrder);
   const map = value as Record<string, unknown>;
   // Of a command only what is executed counts, not how it was written.
-  if ('argv' in map) return canonical(map.argv);
-  const entries = Object.keys(map)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonical(map[key])}`);
-  return `{${entries.join(',')}}`;
+  if ('argv' in map) return inOrder(map.argv);
+  const keys = Object.keys(map).sort();
+  return Object.fromEntries(keys.map((key) => [key, inOrder(map[key])]));
 }

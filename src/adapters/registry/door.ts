@@ -13,6 +13,8 @@ export interface Door {
   readonly host: string;
   readonly port: number;
   readonly url: string;
+  /** Resolves when somebody knocks. */
+  readonly knock: Promise<void>;
   /** From now on `server` answers here, those too who have been waiting. */
   handTo(server: HttpServer): Promise<void>;
   /** Only for a door that was never handed to a server. */
@@ -48,8 +50,12 @@ function* candidates(remembered: number | null): Generator<number> {
 
 async function tryDoor(host: string, port: number): Promise<Door | NodeJS.ErrnoException> {
   const waiting: Socket[] = [];
+  const knock = Promise.withResolvers<void>();
   // Not read until there is somebody to read it: an HTTP server takes over from the first byte.
-  const server = createServer({ pauseOnConnect: true }, (socket) => void waiting.push(socket));
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    waiting.push(socket);
+    knock.resolve();
+  });
   const error = await listen(server, host, port);
   if (error) return error;
   const { port: taken } = server.address() as AddressInfo; // another one only for 0, any
@@ -57,6 +63,7 @@ async function tryDoor(host: string, port: number): Promise<Door | NodeJS.ErrnoE
     host,
     port: taken,
     url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+    knock: knock.promise,
     async handTo(http) {
       await new Promise<void>((resolve, reject) => {
         http.once('error', reject);

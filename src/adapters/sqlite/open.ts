@@ -138,6 +138,9 @@ function create(path: string, version: string): void {
   closeSync(openSync(unfinished, 'a', 0o600));
   const db = new Database(unfinished, { timeout: BUSY_MS });
   try {
+    // Nothing in it is worth waiting for the disk: if the machine stops now, what is found damaged is begun anew.
+    db.pragma('synchronous = off');
+    db.pragma('journal_mode = memory');
     // Only possible before the first page: it lets retention give space back to the disk bit by bit.
     db.pragma('auto_vacuum = incremental');
     complete(db, version);

@@ -9,6 +9,9 @@ import { envFile, environment, logs, organList, organName, path, port, SYSTEM_NA
 import { organ } from './schema-organ.ts';
 import { check, securityCheck } from './schema-probes.ts';
 
+// A file is checked once in the life of a command: to compile the checks first takes longer than to carry them out.
+z.config({ jitless: true });
+
 export type { WrittenLogs } from './schema-common.ts';
 export type { WrittenDependency, WrittenOrgan } from './schema-organ.ts';
 export type { WrittenCheck, WrittenExpectation, WrittenHealth } from './schema-probes.ts';
