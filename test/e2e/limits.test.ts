@@ -11,9 +11,7 @@ import { rig } from './rig.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const machine = surveyHere();
-const binary = join(root, 'dist/azora');
-/** The single binary needs a tenth of the files, which counts in a kernel that asks another for each. */
-const azora = process.env.AZORA_BIN ?? (existsSync(binary) ? binary : join(root, 'bin/azora'));
+const azora = process.env.AZORA_BIN ?? join(root, 'bin/azora');
 
 const UML = 'a User Mode Linux';
 
@@ -63,7 +61,10 @@ describe.skipIf(typeof found === 'string')('held by the kernel', () => {
     for (const seen of runs) {
       const all = { held: ['cpu', 'memory'], watched: [], reason: null };
       expect(seen).toMatchObject({ limits: all, warnings: [], pairPids: 2, inVain: [], left: [] });
-      expect(seen.cgroups.toSorted()).toEqual(['burner.1', expect.stringMatching(/^hog\.\d$/), 'pair.1']);
+      // The hog may have been killed and started again by the time somebody looks.
+      expect(new Set(seen.cgroups.map((name) => name.replace(/^hog\.\d$/, 'hog')))).toEqual(
+        new Set(['burner.1', 'hog', 'pair.1']),
+      );
       expect(seen.burnerShare).toBeGreaterThan(0.05);
       expect(seen.burnerShare).toBeLessThan(0.35);
     }
