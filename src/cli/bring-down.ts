@@ -1,5 +1,6 @@
 import type { Survivor } from '../adapters/control/protocol.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
+import type { SystemEvent } from '../core/events.ts';
 import { FailureError, fail } from '../core/failures.ts';
 import { humanDuration } from '../core/time.ts';
 import type { CommandContext } from './command.ts';
@@ -64,18 +65,28 @@ async function downOnce(
   request: DownRequest,
   impatience: Promise<void>,
 ): Promise<{ survivors: readonly Survivor[]; stopped: number }> {
-  const { organs } = await connection.request('status', null);
+  // All three at once: the supervisor takes them up in this order, so that the status is that of before.
+  let see = (event: SystemEvent): void => void early.push(event);
+  const early: SystemEvent[] = [];
+  connection.onEvent((event) => see(event));
+  const asked = connection.request('status', null);
+  const answered = Promise.all([
+    connection.request('subscribe', { since: null, types: null }),
+    connection.request('down', request, null),
+  ]);
+  answered.catch(() => {}); // heard below, unless there is no status either
+  const { organs } = await asked;
   const departures = new Departures(organs);
   const view = stoppingView(departures, context, context.global.progress);
-  connection.onEvent((event) => view.event(event));
+  see = (event) => view.event(event);
+  early.forEach(see);
   void impatience.then(() => {
     if (departures.words(0) !== null) context.stderr.write('\nkilling what is left\n');
     // Its answer is that of the first request.
     connection.request('down', { ...request, force: true }, null).catch(() => {});
   });
   try {
-    await connection.request('subscribe', { since: null, types: null });
-    const { survivors } = await connection.request('down', request, null);
+    const [, { survivors }] = await answered;
     return { survivors, stopped: departures.total };
   } finally {
     await view.end();
