@@ -1,11 +1,12 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { type CommandRun, runCommand } from '../../src/adapters/run-command.ts';
 import { isAlive } from '../e2e/rig/processes.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'azora-run-'));
+afterAll(() => rmSync(cwd, { recursive: true }));
 const run = (script: string, more: Partial<CommandRun> = {}) =>
   runCommand({ argv: ['/bin/sh', '-c', script], cwd, env: { PATH: process.env.PATH! }, timeoutMs: 10_000, ...more });
 

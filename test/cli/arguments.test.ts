@@ -1,10 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { rmSync } from 'node:fs';
+import { afterAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands/index.ts';
 import { colorLevel } from '../../src/cli/output.ts';
-import { project } from './fake-supervisor.ts';
+import { newProject } from './fake-supervisor.ts';
 import { azora } from './run.ts';
 
-const cwd = project();
+const cwd = newProject();
+afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 
 describe('what was typed', () => {
   test.each([

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import type { CheckReport } from '../../src/adapters/control/protocol.ts';
-import { aDocument, FakeSupervisor, project } from './fake-supervisor.ts';
+import { aDocument, FakeSupervisor } from './fake-supervisor.ts';
+import { project } from './project.ts';
 import { azora } from './run.ts';
 
 let supervisor: FakeSupervisor;

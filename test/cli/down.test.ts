@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { aDocument, anInstance, FakeSupervisor, project } from './fake-supervisor.ts';
+import { aDocument, anInstance, FakeSupervisor } from './fake-supervisor.ts';
+import { project } from './project.ts';
 import { azora } from './run.ts';
 
 const running = aDocument([anInstance('mint'), anInstance('aegis')]);

@@ -85,7 +85,7 @@ export class FakeSupervisor implements AsyncDisposable {
     answers: Partial<Answers> = {},
     yaml = EXAMPLE,
   ): Promise<FakeSupervisor> {
-    const fake = new FakeSupervisor(project(yaml), document, answers);
+    const fake = new FakeSupervisor(newProject(yaml), document, answers);
     createStateFolder(fake.folder);
     await new Promise<void>((resolve) => fake.#server.listen(fake.folder.supervisorSocket, resolve));
     return fake;
@@ -114,9 +114,9 @@ export class FakeSupervisor implements AsyncDisposable {
     const answer = <K extends keyof ControlMethods>(method: K) => {
       return async (params: ControlMethods[K]['params']): Promise<ControlMethods[K]['result']> => {
         if (method !== 'hello') this.asked.push({ method, params });
-        const result = (await this.answers[method](params as never)) as ControlMethods[K]['result'];
+        // Whoever asks for the events and then for more hears of that more, as with a real one.
         if (method === 'subscribe') this.#subscribe(peer, (params as { since: number | null }).since);
-        return result;
+        return (await this.answers[method](params as never)) as ControlMethods[K]['result'];
       };
     };
     const peer: Peer = new Channel<ControlMethods, None, None, ControlNotices>(socket, {
@@ -156,12 +156,10 @@ const EMPTY_PLAN = { organs: [], system: [], unchanged: 0 };
 
 const EXAMPLE = 'version: 1\nname: example\norgans:\n  mint: { command: sleep 99 }\n  aegis: { command: sleep 99 }\n';
 
-/** A folder with an azora.yaml, of which nothing runs. */
-export function project(yaml: string = EXAMPLE): string {
+/** A folder with an azora.yaml, of which nothing runs; whoever asks for it removes it. */
+export function newProject(yaml: string = EXAMPLE): string {
   const home = mkdtempSync(join(tmpdir(), 'azora-cli-'));
   writeFileSync(join(home, 'azora.yaml'), yaml);
-  process.setMaxListeners(0);
-  process.once('exit', () => rmSync(home, { recursive: true, force: true }));
   return home;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { project } from './fake-supervisor.ts';
+import { project } from './project.ts';
 import { azora } from './run.ts';
 
 const YAML = `organs:

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { openStore } from '../../src/adapters/sqlite/store.ts';
 import { createStateFolder, stateFolder } from '../../src/adapters/state-folder.ts';
 import { rowsAs } from '../../src/cli/render/rows.ts';
-import { anEvent, anInstance, project } from './fake-supervisor.ts';
+import { anEvent, anInstance } from './fake-supervisor.ts';
+import { project } from './project.ts';
 import { azora } from './run.ts';
 
 /** A project of which nothing runs, with a history. */

@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { renderStatus } from '../../src/cli/render/status.ts';
 import { table } from '../../src/cli/render/table.ts';
 import { ASSUMED } from '../../src/core/status.ts';
-import { aDocument, anInstance, FakeSupervisor, project } from './fake-supervisor.ts';
+import { aDocument, anInstance, FakeSupervisor } from './fake-supervisor.ts';
+import { project } from './project.ts';
 import { azora } from './run.ts';
 
 const style = new Chalk({ level: 0 });
