@@ -1,15 +1,12 @@
 import type { StateFolder } from '../adapters/state-folder.ts';
 import type { ExitCode } from '../core/failures.ts';
-import { FailureError, fail } from '../core/failures.ts';
 import type { StatusDocument } from '../core/status.ts';
 import type { CommandContext } from './command.ts';
 import type { Connection } from './connect.ts';
-import { findSupervisor } from './daemons.ts';
+import { feedStatus } from './status-feed.ts';
 
 /** A picture on a terminal shows uptimes, so it is drawn anew this often even when nothing happens. */
 const REDRAW_MS = 1_000;
-/** Many events at once are one change. */
-const SETTLE_MS = 50;
 
 const HOME = '\x1b[H';
 const CLEAR_SCREEN = '\x1b[2J\x1b[3J';
@@ -30,55 +27,16 @@ export async function watchStatus(
   // For a terminal only: it is not needed to say how things are once.
   const { cutStyled } = await import('./render/width.ts');
   if (stdout.isTTY) stdout.write(CLEAR_SCREEN);
-  for (let current: Connection | null = connection; current; current = await findSupervisor(folder, context.version)) {
-    await watchOne(context, current, (document) => {
+  return feedStatus(connection, {
+    folder,
+    version: context.version,
+    everyMs: stdout.isTTY ? REDRAW_MS : null,
+    show: (document) => {
       stdout.write(stdout.isTTY ? inPlace(render(document), stdout, cutStyled) : render(document));
-    });
-  }
-  return fail('not-running', 'the system is down: nothing is running any more', 'Start it: azora up');
-}
-
-/** Draws until the conversation ends. */
-async function watchOne(
-  context: CommandContext,
-  connection: Connection,
-  draw: (document: StatusDocument) => void,
-): Promise<void> {
-  let wake = (): void => {};
-  let open = true;
-  let changed = true;
-  const notice = (): void => {
-    changed = true;
-    wake();
-  };
-  connection.onEvent(notice);
-  void connection.closed.then(() => {
-    open = false;
-    wake();
+      return stdout.drained();
+    },
+    onStir: (stir) => context.onSignal('SIGWINCH', stir),
   });
-  const stopResizing = context.onSignal('SIGWINCH', notice);
-  const tick = context.stdout.isTTY ? setInterval(notice, REDRAW_MS) : null;
-  try {
-    await connection.request('subscribe', { since: null, types: null });
-    while (open) {
-      if (!changed) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-        continue;
-      }
-      changed = false;
-      draw(await connection.request('status', null));
-      await context.stdout.drained();
-    }
-  } catch (error) {
-    // A supervisor that went away in the middle of a question is waited for by the caller.
-    if (!(error instanceof FailureError) || error.failure.kind !== 'unreachable') throw error;
-  } finally {
-    if (tick) clearInterval(tick);
-    stopResizing();
-  }
 }
 
 /** Over what was drawn before, without flicker; what does not fit is left out rather than scrolled, or cut rather than wrapped. */

@@ -1,12 +1,13 @@
 import type { StateFolder } from '../../adapters/state-folder.ts';
 import { graphDocument } from '../../core/dependency-view.ts';
-import { EXIT, type ExitCode, FailureError, fail } from '../../core/failures.ts';
+import { EXIT, type ExitCode, FailureError } from '../../core/failures.ts';
 import { readBootDocument } from '../../supervisor/boot-document.ts';
 import type { CommandContext } from '../command.ts';
 import type { Connection } from '../connect.ts';
 import { findSupervisor } from '../daemons.ts';
 import { persistently } from '../persistently.ts';
 import { outputMask } from '../secrets.ts';
+import { feedStatus, SETTLE_MS } from '../status-feed.ts';
 import { Keyboard } from './keyboard.ts';
 import type { Key } from './keys.ts';
 import { LogFeed } from './log-feed.ts';
@@ -17,8 +18,6 @@ import { NEW_STATE, type Notice, type TopState, type Verb, withLines, withNotice
 
 /** Figures of processors and memory are taken, and uptimes drawn, this often; what happens is shown when it happens. */
 const SAMPLE_MS = 1_000;
-/** Many events at once are one change. */
-const SETTLE_MS = 50;
 
 /** Shows a system until somebody leaves, or with `not-running` when it is down; a supervisor that was killed is awaited. */
 export async function runTop(context: CommandContext, folder: StateFolder, first: Connection): Promise<ExitCode> {
@@ -87,58 +86,27 @@ class Session {
   }
 
   /** Until the system is down: one supervisor after the other. */
-  async watch(first: Connection): Promise<never> {
-    for (let current: Connection | null = first; current; current = await this.#successor()) {
-      this.#connection = current;
-      if (current !== first) this.#notify(`supervisor ${current.hello.pid} has taken over`, 'good');
-      await this.#watchOne(current);
-      this.#notify('the supervisor is gone; organs run on, waiting for the next one', 'bad');
-    }
-    return fail('not-running', 'the system is down: nothing is running any more', 'Start it: azora up');
-  }
-
-  readonly #successor = (): Promise<Connection | null> => findSupervisor(this.#folder, this.#context.version);
-
-  /** Asks for the status every second and whenever something happened, until the conversation ends. */
-  async #watchOne(connection: Connection): Promise<void> {
-    let wake = (): void => {};
-    let open = true;
-    let changed = true;
-    const stir = (): void => {
-      changed = true;
-      wake();
-    };
-    connection.onEvent(stir);
-    void connection.closed.then(() => {
-      open = false;
-      wake();
-    });
-    const tick = setInterval(stir, SAMPLE_MS);
+  watch(first: Connection): Promise<never> {
     let sampledAt = Number.NEGATIVE_INFINITY;
-    try {
-      await connection.request('subscribe', { since: null, types: null });
-      while (open) {
-        if (!changed) {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-          await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-          continue;
-        }
-        changed = false;
-        const document = await connection.request('status', null);
+    return feedStatus(first, {
+      folder: this.#folder,
+      version: this.#context.version,
+      everyMs: SAMPLE_MS,
+      show: (document) => {
         const now = performance.now();
         const due = now - sampledAt >= SAMPLE_MS - SETTLE_MS;
         if (due) sampledAt = now;
         this.#show(withStatus(this.#state, document, due));
-      }
-    } catch (error) {
-      // A supervisor that went away in the middle of a question is waited for by the caller.
-      if (!(error instanceof FailureError) || error.failure.kind !== 'unreachable') throw error;
-    } finally {
-      clearInterval(tick);
-    }
+      },
+      onConnected: (connection, isFirst) => {
+        this.#connection = connection;
+        if (!isFirst) this.#notify(`supervisor ${connection.hello.pid} has taken over`, 'good');
+      },
+      onLost: () => this.#notify('the supervisor is gone; organs run on, waiting for the next one', 'bad'),
+    });
   }
+
+  readonly #successor = (): Promise<Connection | null> => findSupervisor(this.#folder, this.#context.version);
 
   #perform(action: Action): void {
     switch (action.kind) {
