@@ -2,15 +2,15 @@
  * Writes what V8 makes of every `<folder>/code/<name>` to `<folder>/cache/<name>`. To be run by the Node that will read it, as
  * `node --hash-seed=1 --random-seed=1 scripts/code-cache.ts <folder>`: with seeds of its own choice V8 writes other bytes each time.
  *
- * What `azora status` and `azora down` load holds the functions that they call, which are found by calling them: reading what is
- * not called takes as long as calling the rest. Of all else every function is kept.
+ * What `azora status`, `azora down` and `azora up` load holds the functions that they call, which are found by calling them:
+ * reading what is not called takes as long as calling the rest. Of all else every function is kept.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 import type { InstanceState } from '../src/core/status.ts';
-import { aDocument, anInstance, FakeSupervisor } from '../test/cli/fake-supervisor.ts';
+import { aDocument, anInstance, BOOT_ID, FakeSupervisor } from '../test/cli/fake-supervisor.ts';
 
 type Wrapper = (exports: object, require: (id: string) => unknown, module: object, filename: string) => void;
 
@@ -20,11 +20,35 @@ const names = readdirSync(join(folder, 'code'), { recursive: true, withFileTypes
   .map(({ parentPath, name }) => join(parentPath, name).slice(join(folder, 'code/').length));
 const source = (name: string): string => readFileSync(join(folder, 'code', name), 'utf8');
 
+/** Some of everything that most files have. */
+const FILE = `
+version: 1
+name: rehearsal
+env: { LEVEL: info }
+organs:
+  base: &base
+    command: [node, server.js]
+    ports: { http: auto }
+    health: { http: /health, interval: 5s }
+    restart: { policy: always, delay: 0s }
+    labels: { tier: "one" }
+  web:
+    <<: *base
+    command: node web.js --port \${HOME}
+    env:
+      URL: "http://localhost"   # where it is
+    depends_on:
+      base: { condition: started }
+  job: { kind: task, command: 'true', depends_on: [web] }
+`;
+const UP = { bootId: BOOT_ID, booted: true, heldDown: [], plan: null, changed: [], since: 0 };
+
 setFlagsFromString('--no-flush-bytecode');
 const called = new Map<string, Script>();
 await rehearse(['status']);
 await rehearse(['status', '--json']);
 await rehearse(['down']);
+await rehearse(['up', '-d']);
 setFlagsFromString('--no-lazy');
 const whole = new Map(names.filter((name) => !called.has(name)).map((name) => [name, new Script(source(name))]));
 
@@ -39,8 +63,17 @@ for (const [name, script] of [...called, ...whole]) {
 /** Runs a command as src/binary/main.ts does, before a supervisor that is none. */
 async function rehearse(command: readonly string[]): Promise<void> {
   const states: readonly InstanceState[] = ['ready', 'stopped', 'waiting', 'starting', 'backoff', 'failed'];
+  const document = aDocument(states.map((state) => anInstance(state, { state, ports: { http: 8080 } })));
   await using supervisor = await FakeSupervisor.start(
-    aDocument(states.map((state) => anInstance(state, { state, ports: { http: 8080 } }))),
+    document,
+    {
+      up: () => {
+        for (const { instance } of document.organs) supervisor.tell('organ-ready', instance, { durationMs: 1 });
+        supervisor.tell('system-ready', null, { durationMs: 1 });
+        return { ...UP, starting: states };
+      },
+    },
+    FILE,
   );
   const { argv, exit } = process;
   process.argv = [process.execPath, process.execPath, ...command, '--file', join(supervisor.home, 'azora.yaml')];
