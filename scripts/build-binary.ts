@@ -83,7 +83,9 @@ function makeBlob(): Buffer {
     mkdirSync(dirname(join(work, 'code', name)), { recursive: true });
     writeFileSync(join(work, 'code', name), `(function (exports, require, module, __filename) {${code}\n})`);
   }
-  run('--hash-seed=1', '--random-seed=1', join(root, 'scripts/code-cache.ts'), work);
+  for (const part of ['status', 'up', 'rest']) {
+    run('--hash-seed=1', '--random-seed=1', join(root, 'scripts/code-cache.ts'), work, part);
+  }
   const { bytes: packed, index } = pack(
     work,
     program.chunks.map(({ name }) => name),

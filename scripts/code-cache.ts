@@ -1,11 +1,14 @@
 /**
  * Writes what V8 makes of every `<folder>/code/<name>` to `<folder>/cache/<name>`. To be run by the Node that will read it, as
- * `node --hash-seed=1 --random-seed=1 scripts/code-cache.ts <folder>`: with seeds of its own choice V8 writes other bytes each time.
+ * `node --hash-seed=1 --random-seed=1 scripts/code-cache.ts <folder> status`: with seeds of its own choice V8 writes other bytes each
+ * time. Then the same with `up`, then with `rest`.
  *
  * What `azora status`, `azora down` and `azora up` load holds the functions that they call, which are found by calling them:
- * reading what is not called takes as long as calling the rest. Of all else every function is kept.
+ * reading what is not called takes as long as calling the rest. Of all else every function is kept. Each part is a process of its
+ * own, because what one has run, and when it collected garbage, shows in what it compiles later; `up` adds nothing to the files that
+ * the others load, since what it calls of those depends on which of two comes first.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
@@ -14,7 +17,7 @@ import { aDocument, anInstance, BOOT_ID, FakeSupervisor } from '../test/cli/fake
 
 type Wrapper = (exports: object, require: (id: string) => unknown, module: object, filename: string) => void;
 
-const folder = process.argv[2]!;
+const [folder, part] = process.argv.slice(2) as [string, keyof typeof REHEARSALS];
 const names = readdirSync(join(folder, 'code'), { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())
   .map(({ parentPath, name }) => join(parentPath, name).slice(join(folder, 'code/').length));
@@ -43,21 +46,27 @@ organs:
 `;
 const UP = { bootId: BOOT_ID, booted: true, heldDown: [], plan: null, changed: [], since: 0 };
 
-setFlagsFromString('--no-flush-bytecode');
-const called = new Map<string, Script>();
-await rehearse(['status']);
-await rehearse(['status', '--json']);
-await rehearse(['down']);
-await rehearse(['up', '-d']);
-setFlagsFromString('--no-lazy');
-const whole = new Map(names.filter((name) => !called.has(name)).map((name) => [name, new Script(source(name))]));
+const REHEARSALS = { status: [['status'], ['status', '--json'], ['down']], up: [['up', '-d']], rest: [] } as const;
 
+const scripts = new Map<string, Script>();
+if (part === 'rest') {
+  setFlagsFromString('--no-lazy');
+  for (const name of names) if (!isDone(name)) scripts.set(name, new Script(source(name)));
+} else {
+  setFlagsFromString('--no-flush-bytecode');
+  for (const command of REHEARSALS[part]) await rehearse(command);
+}
 // V8 refuses code that was made under other flags than it runs with: these are taken back before the result is written.
 for (const flag of ['--flush-bytecode', '--lazy', '--hash-seed=0', '--random-seed=0']) setFlagsFromString(flag);
-for (const [name, script] of [...called, ...whole]) {
+for (const [name, script] of scripts) {
+  if (isDone(name)) continue;
   const target = join(folder, 'cache', name);
   mkdirSync(dirname(target), { recursive: true });
   writeFileSync(target, script.createCachedData());
+}
+
+function isDone(name: string): boolean {
+  return existsSync(join(folder, 'cache', name));
 }
 
 /** Runs a command as src/binary/main.ts does, before a supervisor that is none. */
@@ -90,8 +99,8 @@ function load(name: string, loaded: Map<string, object>): object {
   if (known) return known;
   const module = { exports: {} };
   loaded.set(name, module.exports);
-  if (!called.has(name)) called.set(name, new Script(source(name), { filename: `azora:${name}` }));
-  const run = called.get(name)!.runInThisContext() as Wrapper;
+  if (!scripts.has(name)) scripts.set(name, new Script(source(name), { filename: `azora:${name}` }));
+  const run = scripts.get(name)!.runInThisContext() as Wrapper;
   const require = (id: string) =>
     id.startsWith('.') ? load(join(name, '..', id), loaded) : process.getBuiltinModule(id);
   run(module.exports, require, module, process.execPath);
