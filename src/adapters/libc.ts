@@ -16,6 +16,8 @@ export interface Libc {
   readonly prctl: (option: number, a: number, b: number, c: number, d: number) => number;
   readonly getrlimit: (resource: number, limit: Buffer) => number;
   readonly setrlimit: (resource: number, limit: Buffer) => number;
+  /** Ends this process at once: nothing is run, written or freed. */
+  readonly exit: (code: number) => void;
   /** -1 where the C library has no such call. */
   readonly pidfdOpen: (pid: number) => number;
   /** Calls back once when `fd` becomes readable. Returns what stops it. */
@@ -65,6 +67,7 @@ function tryLoad(): Libc | null {
       prctl: tryBind('int prctl(int option, ulong a, ulong b, ulong c, ulong d)') ?? (() => -1),
       getrlimit: bind('int getrlimit(int resource, void *limit)'),
       setrlimit: bind('int setrlimit(int resource, void *limit)'),
+      exit: bind('void _exit(int code)'),
       pidfdOpen: pidfdOpen ? (pid) => pidfdOpen(pid, 0) : () => -1,
       whenReadable: (fd, callback) => {
         const handle = koffi.node.poll(fd, { readable: true }, () => {

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { readProc } from './proc-file.ts';
 
 /** What a process uses. */
 export interface ProcessStats {
@@ -17,10 +17,10 @@ const TICK_MS = 10;
 /** Reads what a process uses, or null where the system has no /proc or the process is gone. */
 export function processStats(pid: number): ProcessStats | null {
   try {
-    const stat = head(`/proc/${pid}/stat`);
+    const stat = readProc(`/proc/${pid}/stat`);
     // The command's name may hold anything, parentheses too: the fields begin after its last one.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 15);
-    const [, resident = 0, shared = 0] = head(`/proc/${pid}/statm`).split(' ', 3).map(Number); // pages
+    const [, resident = 0, shared = 0] = readProc(`/proc/${pid}/statm`).split(' ', 3).map(Number); // pages
     return {
       cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS,
       endedChildrenMs: (Number(fields[13]) + Number(fields[14])) * TICK_MS,
@@ -72,22 +72,10 @@ export function familyLoad(pid: number): Load | null {
 /** Needs CONFIG_PROC_CHILDREN; without it nobody has children. */
 function childrenOfMainThread(pid: number): number[] {
   try {
-    const text = head(`/proc/${pid}/task/${pid}/children`).trim();
+    const text = readProc(`/proc/${pid}/task/${pid}/children`).trim();
     return text === '' ? [] : text.split(' ').map(Number);
   } catch {
     return []; // gone meanwhile
-  }
-}
-
-const buffer = Buffer.allocUnsafe(4096);
-
-/** The first 4 KB of a file: all of such a one, for a third of what readFileSync takes. A status asks for hundreds. */
-function head(path: string): string {
-  const fd = openSync(path, 'r');
-  try {
-    return buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
-  } finally {
-    closeSync(fd);
   }
 }
 
@@ -95,6 +83,6 @@ let page = 0;
 
 /** The kernel's own word for its pages: their size differs between machines of one kind (arm64 has 4, 16 and 64 KB). */
 function pageBytes(): number {
-  page ||= Number(/^KernelPageSize:\s+(\d+) kB/m.exec(head('/proc/self/smaps'))?.[1]) * 1024;
+  page ||= Number(/^KernelPageSize:\s+(\d+) kB/m.exec(readProc('/proc/self/smaps'))?.[1]) * 1024;
   return page;
 }

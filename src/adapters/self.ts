@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { quoteWord } from '../core/config/command.ts';
+import { HIGH } from './descriptors.ts';
 
 /** How azora starts itself again: as supervisor, as keeper. */
 
@@ -111,29 +112,41 @@ export interface DaemonRole {
 
 /** @param logs opened for the child as descriptors 3, 4 and so on */
 async function launch(
-  [file, ...args]: readonly [string, ...string[]],
+  command: readonly [string, ...string[]],
   options: DaemonOptions,
   logs: readonly string[],
 ): Promise<Daemon> {
-  const { spawn } = process.getBuiltinModule('node:child_process'); // most commands that could start a daemon need not
   const opened = [options.log, ...logs].map(openDaemonLog);
   try {
-    const child = spawn(file, args, {
-      cwd: options.cwd ?? '/',
-      env: options.env ?? daemonEnvironment(),
-      detached: true,
-      stdio: ['ignore', 'ignore', ...opened],
-    });
-    const ended: Daemon['ended'] = new Promise((resolve) => {
-      child.once('exit', (code, signal) => resolve({ code, signal }));
-    });
-    await new Promise<void>((resolve, reject) => {
-      child.once('spawn', resolve);
-      child.once('error', (cause) => reject(new Error(`cannot start ${file}`, { cause })));
-    });
-    child.unref();
-    return { pid: child.pid!, ended };
+    const low = ['ignore' as const, 'ignore' as const, ...opened];
+    if (HIGH === null) return await begin(command, options, low);
+    const high = [...low, ...new Array<'ignore'>(HIGH - low.length).fill('ignore'), opened[0]!];
+    // Where so many are not allowed, without.
+    return await begin(command, options, high).catch(() => begin(command, options, low));
   } finally {
     for (const log of opened) closeSync(log);
   }
+}
+
+async function begin(
+  [file, ...args]: readonly [string, ...string[]],
+  options: DaemonOptions,
+  stdio: readonly ('ignore' | number)[],
+): Promise<Daemon> {
+  const { spawn } = process.getBuiltinModule('node:child_process'); // most commands that could start a daemon need not
+  const child = spawn(file, args, {
+    cwd: options.cwd ?? '/',
+    env: options.env ?? daemonEnvironment(),
+    detached: true,
+    stdio: [...stdio],
+  });
+  const ended: Daemon['ended'] = new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', (cause) => reject(new Error(`cannot start ${file}`, { cause })));
+  });
+  child.unref();
+  return { pid: child.pid!, ended };
 }

@@ -8,7 +8,7 @@ import { connectKeeper, type KeeperConnection } from './daemons.ts';
 /** After the last answer the supervisor and the keeper end by themselves: whoever says "down" has seen them go. */
 
 const DAEMONS_END_MS = 5_000;
-const LOOK_AGAIN_MS = 5;
+const LOOK_AGAIN_MS = 2;
 
 export class Departure {
   readonly #folder: StateFolder;

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { readProc } from '../adapters/proc-file.ts';
 import type { Identity } from './protocol.ts';
 
 /** Who a process is, beyond its number, which the kernel gives out again. */
@@ -21,7 +22,7 @@ const childProcess = () => process.getBuiltinModule('node:child_process');
 export function readStat(pid: number): ProcStat | null {
   let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    text = readProc(`/proc/${pid}/stat`);
   } catch (error) {
     if (isGone(error)) return null;
     throw error;

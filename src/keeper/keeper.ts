@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import type { Libc } from '../adapters/libc.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
@@ -80,7 +81,7 @@ export class Keeper {
     this.#supervisor.stop();
     this.#lives.close(forget);
     failpoint('keeper:journal-removed');
-    void this.#server.close().finally(() => process.exit(0));
+    void this.#server.close().finally(() => endNow(0));
   }
 
   onReaped(batch: readonly Reaped[]): void {

@@ -12,6 +12,9 @@ import type { Spawner, SpawnOutcome, SpawnPlan } from './spawner.ts';
 
 /** Turns spawn requests into processes, in the order of their coming and in slices, so that the event loop keeps its turn. */
 
+/** To begin to listen takes a third of a spawn, and what an organ says meanwhile is kept: others are started first, so long. */
+const UNHEARD_MS = 50;
+
 export interface LaunchPorts {
   readonly fifos: string;
   readonly cgroups: Cgroups;
@@ -64,6 +67,12 @@ export class Launcher {
     this.#running = true;
     await turn(); // whoever else asks in this turn shares the slice and the FIFOs' making
     const unsettled: InstanceOutput[] = [];
+    const unheard: InstanceOutput[] = [];
+    let heardAt = performance.now();
+    const listen = (): void => {
+      for (const output of unheard.splice(0)) output.listen();
+      heardAt = performance.now();
+    };
     while (this.#queue.length > 0 || unsettled.length > 0) {
       const batch = this.#queue;
       this.#queue = [];
@@ -75,8 +84,12 @@ export class Launcher {
         } catch (error) {
           fail(error);
         }
-        unsettled.push(this.#ports.outputOf(request));
+        const output = this.#ports.outputOf(request);
+        unheard.push(output);
+        unsettled.push(output);
+        if (performance.now() - heardAt > UNHEARD_MS) listen();
       });
+      listen();
       // Files are made one a turn, and none while somebody asks for a process.
       await turn();
       if (this.#queue.length === 0) unsettled.shift()?.settle();

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
+import { closeHigh } from '../adapters/descriptors.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { loadLibc } from '../adapters/libc.ts';
 import { type Lock, lockHolder, takeLock } from '../adapters/lock.ts';
@@ -25,6 +26,7 @@ const RETURN_MS = 5000;
  * both only the successors are to be started. `--alone`: none is ever started (tests).
  */
 export async function runKeeper(argv: readonly string[]): Promise<void> {
+  closeHigh();
   const { values } = parseArgs({
     args: [...argv],
     options: {

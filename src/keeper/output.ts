@@ -28,8 +28,9 @@ interface Pipe {
   readonly stream: Stream;
   readonly path: string;
   readonly fd: number;
-  readonly socket: Socket;
   readonly log: LogFile;
+  /** Hears what comes; null before `listen`. */
+  socket: Socket | null;
 }
 
 export class InstanceOutput {
@@ -63,7 +64,7 @@ export class InstanceOutput {
       });
   }
 
-  /** Opens what is not open yet. Throws the system's error (EMFILE …). */
+  /** Opens what is not open yet; `listen` follows. Throws the system's error (EMFILE …). */
   open(limits: LogLimits): void {
     for (const stream of streamsOf(limits)) {
       const pipe = this.#pipes.get(stream);
@@ -78,6 +79,12 @@ export class InstanceOutput {
       const path = this.#fifo(stream);
       this.#openPipe(stream, limits, existsSync(path) ? path : unnamedFifo(pid, stream, path));
     }
+    this.listen();
+  }
+
+  /** Hears what is written from here on, and has been written since `open`: a FIFO holds it as long as one side is open. */
+  listen(): void {
+    for (const pipe of this.#pipes.values()) pipe.socket ??= this.#listenTo(pipe);
   }
 
   /** Descriptors for a child's stdout and stderr, blocking and of their own; the caller closes them after the spawn. */
@@ -146,8 +153,13 @@ export class InstanceOutput {
   #openPipe(stream: Stream, limits: LogLimits, source: string): void {
     const path = this.#fifo(stream);
     const fd = openSync(source, constants.O_RDWR | constants.O_NONBLOCK);
+    const log = new LogFile(this.#paths.logs, this.#instance, stream, limits, this.#clock, this.#events);
+    this.#pipes.set(stream, { stream, path, fd, log, socket: null });
+  }
+
+  #listenTo(pipe: Pipe): Socket {
     const socket = new Socket({
-      fd,
+      fd: pipe.fd,
       readable: true,
       writable: false,
       onread: {
@@ -158,16 +170,15 @@ export class InstanceOutput {
         },
       },
     });
-    socket.on('error', (error) => this.#events.onTrouble(`cannot read ${path}: ${error.message}`, 0));
-    const log = new LogFile(this.#paths.logs, this.#instance, stream, limits, this.#clock, this.#events);
-    const pipe: Pipe = { stream, path, fd, socket, log };
-    this.#pipes.set(stream, pipe);
+    socket.on('error', (error) => this.#events.onTrouble(`cannot read ${pipe.path}: ${error.message}`, 0));
+    return socket;
   }
 
   #closePipe(path: string): void {
     for (const pipe of this.#pipes.values()) {
       if (pipe.path !== path) continue;
-      pipe.socket.destroy();
+      if (pipe.socket) pipe.socket.destroy();
+      else closeSync(pipe.fd);
       pipe.log.close();
       this.#pipes.delete(pipe.stream);
     }

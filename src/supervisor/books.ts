@@ -140,8 +140,6 @@ export class Books {
     removeBootDocument(folder.bootDocument);
     removeSecrets(folder.secrets);
     failpoint('supervisor:document-removed');
-    this.close();
-    failpoint('supervisor:record-closed');
   }
 
   /** Nothing is written after this. */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { closeHigh } from '../adapters/descriptors.ts';
 import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { type Lock, lockHolder, takeLock } from '../adapters/lock.ts';
@@ -20,6 +21,7 @@ const LOOK_AGAIN_MS = 2;
  * second one ends at once. `--keeper PID`: it was started beside its keeper, not by it.
  */
 export async function runSupervisor(argv: readonly string[]): Promise<void> {
+  closeHigh();
   const { values } = parseArgs({
     args: [...argv],
     options: { 'state-dir': { type: 'string' }, keeper: { type: 'string' } },

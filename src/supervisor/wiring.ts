@@ -458,7 +458,13 @@ export class Wiring {
     this.#books.end(state, at);
     this.#control?.stopListening();
     rmSync(this.#folder.supervisorSocket, { force: true });
-    await this.#keeper.shutdown();
+    const keeperEnds = this.#keeper.shutdown();
+    // Once the keeper has been told: both take a few milliseconds.
+    setImmediate(() => {
+      this.#books.close();
+      failpoint('supervisor:record-closed');
+    });
+    await keeperEnds;
     failpoint('supervisor:keeper-ended');
     this.#halted.resolve();
     // The answers to `down` are written in this turn of the loop.

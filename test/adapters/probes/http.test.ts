@@ -221,7 +221,7 @@ const canHaveOne = withADeafResolver('true').status === 0;
 test.skipIf(!canHaveOne)('a name server that never answers: the deadline holds, and others are not held up', () => {
   const fixture = join(import.meta.dirname, 'fixtures/deaf-resolver.ts');
   const { stdout, stderr, status } = withADeafResolver(`exec "${process.execPath}" "${fixture}"`);
-  expect(status, stderr).toBeNull(); // it has ended in spite of the lookups that are under way
+  expect(status, stderr).toBe(0); // it has ended in spite of the lookup
   const { asked, beside, outcomes } = JSON.parse(stdout);
   expect(asked).toBeGreaterThan(0);
   expect(beside).toMatchObject({ verdict: 'pass' });
