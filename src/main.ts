@@ -34,7 +34,7 @@ async function run(argv: readonly string[]): Promise<void> {
         const { headStart } = await import('./cli/head-start.ts');
         headStart(rest, process.env, process.cwd());
       }
-      if (first === 'status' || first === 'ps') {
+      if (first === 'status' || first === 'ps' || first === 'down') {
         const { askAhead } = await import('./cli/ask-ahead.ts');
         await askAhead(argv, process.env, process.cwd());
       }
