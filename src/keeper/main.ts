@@ -49,8 +49,6 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
 
   failpoint('keeper:locked');
 
-  // A user's pattern (readiness by log line) must not hang everybody: patterns that backtrack too long are matched in linear time.
-  setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
   process.title = `azora keeper ${folder.root}`;
   process.on('uncaughtException', (error) => report(`unexpected, going on: ${error.stack}`));
   process.on('unhandledRejection', (error) =>
@@ -79,6 +77,9 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
   failpoint('keeper:supervisor-started');
 
   const { Keeper: Class } = await import('./keeper.ts');
+  // A user's pattern (readiness by log line) must not hang everybody: patterns that backtrack too long are matched in linear time.
+  // Not before: V8 refuses code that was compiled ahead under other flags.
+  setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
   keeper = new Class(folder, libc, { spawner, supervisor, report });
   keeper.onReaped(early);
   process.on('SIGHUP', () => {});
