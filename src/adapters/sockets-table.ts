@@ -27,6 +27,7 @@ function table(path: string): Listening[] {
   return text
     .split('\n')
     .slice(1)
+    .filter((line) => line.includes(` ${LISTEN} `)) // most are connections
     .map((line) => line.trim().split(/\s+/))
     .filter((fields) => fields[3] === LISTEN)
     .map((fields) => {

@@ -56,7 +56,7 @@ const TIMEOUTS = {
   headersTimeout: 5000,
   requestTimeout: 10_000,
   keepAliveTimeout: 15_000,
-  connectionsCheckingInterval: 1000,
+  connectionsCheckingInterval: 5000,
 };
 const SILENT_MS = 20_000;
 const MAX_CONNECTIONS = 1024;
@@ -97,15 +97,13 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningRe
   own = ownAuthorities(door.host, door.port);
   await door.handTo(server);
   server.on('error', (error) => options.log(`the registry: ${error.message}`));
-  const timer = setInterval(() => state.tick(), TICK_MS);
-  timer.unref();
 
   return {
     url: door.url,
     port: door.port,
     forget: (instance) => state.forget(instance),
     async close() {
-      clearInterval(timer);
+      state.close();
       streams?.close();
       const closed = server.listening ? once(server, 'close') : undefined;
       server.close();
@@ -120,6 +118,8 @@ class LiveRegistry implements RegistryState {
   readonly #options: RegistryOptions;
   readonly #clock = new AwakeClock();
   #registry: Registry = EMPTY_REGISTRY;
+  /** Runs while somebody has a lease that can run out. */
+  #timer: NodeJS.Timeout | undefined;
   #shown:
     | { registry: Registry; view: RegistryView; services: readonly Service[]; json: Uint8Array<ArrayBuffer> | null }
     | undefined;
@@ -187,7 +187,7 @@ class LiveRegistry implements RegistryState {
 
   forget(instance: string): void {
     const { registry, gone } = forgetInstance(this.#registry, instance);
-    this.#registry = registry;
+    this.#keep(registry);
     for (const registration of gone) this.#options.onWithdrawn(registration, 'ended');
   }
 
@@ -195,7 +195,7 @@ class LiveRegistry implements RegistryState {
   tick(): number {
     const now = this.#clock.read();
     const { registry, lapsed, dropped } = expire(this.#registry, now);
-    this.#registry = registry;
+    this.#keep(registry);
     for (const { name, owner } of lapsed)
       this.log(`${owner.instance} has not renewed its registration of ${name}: Critical`);
     for (const registration of dropped) this.#options.onWithdrawn(registration, 'expired');
@@ -203,8 +203,21 @@ class LiveRegistry implements RegistryState {
   }
 
   #accept(outcome: Outcome): Outcome {
-    if (outcome.kind === 'done') this.#registry = outcome.registry;
+    if (outcome.kind === 'done') this.#keep(outcome.registry);
     return outcome;
+  }
+
+  #keep(registry: Registry): void {
+    this.#registry = registry;
+    const isTimed = registry.some(({ ttlMs }) => ttlMs !== null);
+    if (isTimed) this.#timer ??= setInterval(() => this.tick(), TICK_MS).unref();
+    else this.close();
+  }
+
+  /** Lets no more time pass. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Worked out once for each change of what the supervisor or the organs say. */

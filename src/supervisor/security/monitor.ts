@@ -8,7 +8,7 @@ import type { LifeKey, ProcessInfo } from '../../keeper/protocol.ts';
 
 import { openFiles } from './files.ts';
 import { changedFiles, Fingerprints, type RememberedPrints } from './fingerprints.ts';
-import { escapedProcesses, strangersOnPorts, type Tree, undeclaredListeners } from './processes.ts';
+import { escapedProcesses, listenersOfARound, strangersOnPorts, type Tree, undeclaredListeners } from './processes.ts';
 
 import { SecretsInLogs } from './secrets-in-logs.ts';
 
@@ -94,11 +94,12 @@ export class SecurityMonitor {
     if (config !== this.#taken) this.#take(config);
     const trees = await this.#trees(state);
     const checks = await this.#means.runChecks(config);
+    const listeners = listenersOfARound();
     return mergeFindings([
       ...changedFiles(config, this.#prints),
       ...openFiles(config, this.#means.folder),
-      ...undeclaredListeners(trees),
-      ...strangersOnPorts(trees),
+      ...undeclaredListeners(trees, listeners),
+      ...strangersOnPorts(trees, listeners),
       ...escapedProcesses(trees),
       ...runningAsRoot(config),
       ...this.#secrets.round(

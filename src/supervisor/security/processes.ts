@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { listeningSockets, socketsOf, whoListens } from '../../adapters/sockets-table.ts';
+import { type Listening, listeningSockets, socketsOf, whoListens } from '../../adapters/sockets-table.ts';
 import type { Finding } from '../../core/security.ts';
 import type { ProcessInfo } from '../../keeper/protocol.ts';
 
@@ -14,14 +14,27 @@ export interface Tree {
   readonly ports: readonly number[];
 }
 
+/** The machine's sockets that listen. */
+export type Listeners = () => readonly Listening[];
+
+/**
+ * For one round: the kernel goes through all that any program of the machine has open to tell them (5 to 20 ms), so it is asked once, and
+ * not at all where no organ has a port or a socket.
+ */
+export function listenersOfARound(): Listeners {
+  let seen: readonly Listening[] | null = null;
+  return () => {
+    seen ??= listeningSockets();
+    return seen;
+  };
+}
+
 /** Ports that no organ declares, and addresses that others can reach. */
-export function undeclaredListeners(trees: readonly Tree[]): Finding[] {
-  const listening = new Map(listeningSockets().map((socket) => [socket.inode, socket]));
-  if (listening.size === 0) return [];
+export function undeclaredListeners(trees: readonly Tree[], listeners: Listeners): Finding[] {
   return trees.flatMap((tree) =>
     tree.processes.flatMap(({ pid, command }) =>
       [...socketsOf(pid)].flatMap((inode): Finding[] => {
-        const socket = listening.get(inode);
+        const socket = listeners().find((each) => each.inode === inode);
         if (!socket) return [];
         const declared = tree.ports.includes(socket.port);
         if (declared && socket.loopback) return [];
@@ -49,11 +62,10 @@ export function undeclaredListeners(trees: readonly Tree[]): Finding[] {
  * Ports of an organ on which somebody else listens: whoever asks the organ is answered by that one, its health check included. Only where
  * it can be seen who it is.
  */
-export function strangersOnPorts(trees: readonly Tree[]): Finding[] {
-  const listening = listeningSockets();
+export function strangersOnPorts(trees: readonly Tree[], listeners: Listeners): Finding[] {
   return trees.flatMap((tree) =>
     tree.ports.flatMap((port): Finding[] => {
-      const inodes = listening.flatMap((socket) => (socket.port === port ? [socket.inode] : []));
+      const inodes = listeners().flatMap((socket) => (socket.port === port ? [socket.inode] : []));
       if (inodes.length === 0 || tree.processes.some(({ pid }) => hasOneOf(socketsOf(pid), inodes))) return [];
       const who = whoListens(port);
       if (!who || tree.processes.some(({ pid }) => pid === who.pid)) return [];
