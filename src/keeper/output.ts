@@ -115,14 +115,23 @@ export class InstanceOutput {
     this.#lifeStart = now;
   }
 
-  /** Writes the mark of a life that began. A stream that never had a byte needs none: its first file begins there. */
+  /** Writes the mark of a life that has said nothing so far. An organ that never said anything has no files, and needs none. */
   settle(): void {
+    if (this.#lifeStart !== null && this.#hasFile('out')) this.#markStart();
+  }
+
+  /** A stream that never had a byte needs no mark: its first file begins there. */
+  #markStart(): void {
     if (this.#lifeStart === null) return;
     const now = this.#lifeStart;
     this.#lifeStart = null;
     for (const { stream, log } of this.#pipes.values()) {
-      if (stream === 'out' || existsSync(join(this.#paths.logs, logName(this.#instance, stream)))) log.startLife(now);
+      if (stream === 'out' || this.#hasFile(stream)) log.startLife(now);
     }
+  }
+
+  #hasFile(stream: Stream): boolean {
+    return existsSync(join(this.#paths.logs, logName(this.#instance, stream)));
   }
 
   /** Reads what is in the FIFOs right now. Bounded, and never waits. */
@@ -185,7 +194,7 @@ export class InstanceOutput {
   }
 
   #take(pipe: Pipe, chunk: Uint8Array): void {
-    this.settle();
+    this.#markStart();
     pipe.log.append(chunk, Date.now());
     this.tap?.(pipe.stream, chunk);
   }

@@ -115,7 +115,8 @@ describe('azora logs', () => {
       stderr: expect.stringContaining('nothing has been logged yet'),
     });
     write();
-    expect(await logs('elara')).toMatchObject({ code: 0, stdout: '' });
+    const stderr = expect.stringContaining('elara has written nothing yet');
+    expect(await logs('elara')).toMatchObject({ code: 0, stdout: '', stderr });
   });
 });
 

@@ -50,6 +50,17 @@ describe('a real organ', () => {
     expect(starts.map(({ offset }) => offset)).toEqual(Array.from({ length: 10 }, (_, i) => i * 60_000));
   });
 
+  test('an organ that says nothing has no files; the mark of a life comes with its first word', async () => {
+    await rig.exitOf(await rig.run(['true']));
+    expect(existsSync(join(rig.folder.logs, 'mint'))).toBe(false);
+    for (const word of ['first', '', 'second']) {
+      await rig.exitOf(await rig.run(['sh', '-c', word && `echo ${word}`]));
+    }
+    expect(rig.log()).toBe('first\nsecond\n');
+    const starts = records(join(rig.folder.logs, 'mint', 'mint.out.idx')).filter(({ lifeStarts }) => lifeStarts);
+    expect(starts.map(({ offset }) => offset)).toEqual([0, 6, 6]);
+  });
+
   test('an exit does not wait for a grandchild that holds the output and writes on', async () => {
     const life = await rig.run([puppet('leaves-a-writer.sh')]);
     expect(await rig.exitOf(life)).toMatchObject({ code: 7 });

@@ -9,6 +9,7 @@ import { locateState } from '../locate.ts';
 import { chooseLogs } from '../logs/choose.ts';
 import { timeOption } from '../options.ts';
 import { jsonLine, LogLineRenderer, stripControls } from '../render/log-lines.ts';
+import { list } from '../render/text.ts';
 import { outputMask } from '../secrets.ts';
 
 type LogsOptions = {
@@ -156,7 +157,11 @@ function rendererFor(
 /** Why nothing was shown, where it may not be what was expected. */
 function emptyNote(query: LogQuery): string | null {
   const sources = sourcesFor({ ...query, streams: undefined });
-  if (sources.length === 0) return `nothing has been logged yet (${query.folder})`;
+  if (sources.length === 0) {
+    return query.organs === null
+      ? `nothing has been logged yet (${query.folder})`
+      : `${list(query.organs)} ${query.organs.length === 1 ? 'has' : 'have'} written nothing yet (${query.folder})`;
+  }
   return query.previous ? 'there is no life before the last start in the kept logs' : null;
 }
 
