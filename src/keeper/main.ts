@@ -5,6 +5,7 @@ import { closeHigh } from '../adapters/descriptors.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { loadLibc } from '../adapters/libc.ts';
 import { type Lock, lockHolder, takeLock } from '../adapters/lock.ts';
+import { letGoOfStartUpAfter } from '../adapters/start-up-pages.ts';
 import { createStateFolder, type StateFolder, stateFolder } from '../adapters/state-folder.ts';
 import { ownVersion } from '../adapters/version.ts';
 import { EXIT, fail } from '../core/failures.ts';
@@ -19,6 +20,8 @@ import { SupervisorProcess } from './supervisor-process.ts';
 const ANSWER_MS = 5000;
 /** A supervisor that lives connects to its new keeper within milliseconds. */
 const RETURN_MS = 5000;
+/** By then a boot is over, or has come to what takes long. */
+const START_UP_MS = 5000;
 
 /**
  * `azora __keeper --state-dir D`: runs the keeper of a state folder until the system is down. Quietly does nothing when one runs
@@ -91,6 +94,7 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
     });
   }
   await keeper.start();
+  letGoOfStartUpAfter(START_UP_MS);
 }
 
 const report = (message: string): void => {

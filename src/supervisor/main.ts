@@ -4,6 +4,7 @@ import { closeHigh } from '../adapters/descriptors.ts';
 import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { type Lock, lockHolder, takeLock } from '../adapters/lock.ts';
+import { letGoOfStartUpAfter } from '../adapters/start-up-pages.ts';
 import { createStateFolder, type StateFolder, stateFolder } from '../adapters/state-folder.ts';
 import { ownVersion } from '../adapters/version.ts';
 import { comeFrom, isOrphan } from './orphan.ts';
@@ -11,6 +12,8 @@ import { Wiring } from './wiring.ts';
 
 /** By then the organs of a boot are being started. */
 const LOAD_THE_REST_MS = 2000;
+/** And now what was loaded is not needed all the time. */
+const START_UP_MS = 5000;
 /** One that was just killed may hold its lock for some moments more. */
 const LOCK_MS = 2000;
 /** How often it is looked whether the keeper beside us is one by now: it boots as long as we do. */
@@ -57,6 +60,7 @@ export async function runSupervisor(argv: readonly string[]): Promise<void> {
   await wiring.start();
   // What cannot be loaded now (no file descriptors left) is loaded when it is needed.
   setTimeout(() => void loadTheRest().catch(() => {}), LOAD_THE_REST_MS).unref();
+  letGoOfStartUpAfter(START_UP_MS);
 }
 
 /** What was left out for a fast start: an upgrade may take the files away under a process that lives for months. */
