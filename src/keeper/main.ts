@@ -25,8 +25,8 @@ const START_UP_MS = 5000;
 
 /**
  * `azora __keeper --state-dir D`: runs the keeper of a state folder until the system is down. Quietly does nothing when one runs
- * already. `--supervisor PID`: its child, which was started beside it; `--no-supervisor`: one runs and will connect by itself; of
- * both only the successors are to be started. `--alone`: none is ever started (tests).
+ * already. `--no-supervisor`: one runs and will connect by itself, only its successors are to be started; `--alone`: none is ever
+ * started (tests).
  */
 export async function runKeeper(argv: readonly string[]): Promise<void> {
   closeHigh();
@@ -34,7 +34,6 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
     args: [...argv],
     options: {
       'state-dir': { type: 'string' },
-      supervisor: { type: 'string' },
       'no-supervisor': { type: 'boolean', default: false },
       alone: { type: 'boolean', default: false },
     },
@@ -72,9 +71,7 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
     onGaveUp: () => keeper?.onGaveUp(),
     kill: killVerified,
   });
-  const beside = values.supervisor === undefined ? null : Number(values.supervisor);
-  if (beside !== null && spawner.kind === 'posix_spawn') supervisor.adopt(beside);
-  else if (beside === null && !values['no-supervisor']) await supervisor.start();
+  if (!values['no-supervisor']) await supervisor.start();
   // The one that is said to run may have died before it found this keeper.
   else setTimeout(() => void supervisor.start(), RETURN_MS);
   failpoint('keeper:supervisor-started');
