@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chownSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { lockHolder } from '../../src/adapters/lock.ts';
@@ -61,9 +61,10 @@ export function query<Row>(system: System, sql: string): Row[] {
   }
 }
 
-/** The whole output of an instance, rotated files first. None of them may be compressed. */
+/** The whole output of an instance, rotated files first. None of them may be compressed. Who has said nothing has no files. */
 export function outputOf(system: System, organ: string, instance = organ): string {
   const folder = join(system.state.logs, organ);
+  if (!existsSync(folder)) return '';
   const rotated = readdirSync(folder)
     .filter((name) => name.startsWith(`${instance}.out.`) && /\.\d+\.log$/.test(name))
     .sort();
