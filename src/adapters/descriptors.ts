@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 /**
  * Linux makes a process's table of descriptors larger when it needs more, and a process that has threads then waits until every
  * processor has looked away (synchronize_rcu): 10 to 25 ms, at 256 descriptors, which is in the midst of a boot of a hundred organs. A
- * daemon gets its table before it has threads: whoever starts it leaves one high descriptor open in it.
+ * keeper gets its table before it has threads: whoever starts it leaves one high descriptor open in it.
  *
  * Below 1024, which is all that some users may have.
  */

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { closeHigh } from '../adapters/descriptors.ts';
 import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { type Lock, takeLock } from '../adapters/lock.ts';
@@ -21,7 +20,6 @@ const LOCK_MS = 2000;
  * second one ends at once.
  */
 export async function runSupervisor(argv: readonly string[]): Promise<void> {
-  closeHigh();
   const at = argv.indexOf('--state-dir');
   const root = argv[at + 1];
   if (at === -1 || !root) throw new Error('__supervisor needs --state-dir');

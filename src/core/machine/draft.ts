@@ -33,7 +33,12 @@ export class Draft {
       at: this.at,
       random: this.#random,
       stopTimeoutMs: this.system.boot.stopTimeoutMs,
-      blocks: () => transitiveDependents(config, instance.organ).filter((organ) => this.system.boot.wanted.has(organ)),
+      blocks: () => {
+        const waiting = new Set<string>();
+        for (const each of this.system.instances.values()) if (each.state.tag === 'waiting') waiting.add(each.organ);
+        const { wanted } = this.system.boot;
+        return transitiveDependents(config, instance.organ).filter((organ) => wanted.has(organ) && waiting.has(organ));
+      },
     });
     if (next.instance !== instance) this.replace(next.instance);
     this.effects.push(...next.effects);

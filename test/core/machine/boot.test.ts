@@ -59,6 +59,19 @@ describe('what may start', () => {
     expect(world.tag('web')).toBe('spawning');
   });
 
+  test('who has started already is not said to be kept from starting', () => {
+    const never = { ...organ('x').restart, policy: 'never' as const };
+    const world = new World(
+      system([organ('a', { restart: never }), organ('b', { dependsOn: [needs('a', 'started')] })]),
+    );
+    world.up();
+    world.spawned('a');
+    world.spawned('b');
+    world.exits('a', 3);
+    expect(world.event('organ-failed', 'a').data).toMatchObject({ blocked: [] });
+    expect(world.event('organ-failed').message).toBe('a failed: exited with code 3 before it was ready');
+  });
+
   test('a failed dependency leaves its dependents waiting with the reason, and they go on when it recovers', () => {
     const never = { ...organ('x').restart, policy: 'never' as const };
     const world = new World(
