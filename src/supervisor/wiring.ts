@@ -13,6 +13,7 @@ import { fail } from '../core/failures.ts';
 import { checksEvent } from '../core/machine/boot.ts';
 import { idle } from '../core/machine/new-system.ts';
 import type { SystemState } from '../core/machine/state.ts';
+import type { Finding } from '../core/security.ts';
 import { timestamp } from '../core/time.ts';
 import { type KeeperInfo, type LifeKey, type ProcessInfo, RETIRED } from '../keeper/protocol.ts';
 import { Attendants } from './attendants.ts';
@@ -230,7 +231,7 @@ export class Wiring {
       treeOf: async (life) => this.#keeper.channel.request('tree', life),
       portsOf: (instance) => this.#endpoints.portsOf(instance),
       runChecks: (config) => this.#effects.runChecks(this.#supervisor!.state, config.security.checks),
-      onFindings: (findings) => this.#supervisor?.dispatch({ type: 'findings', findings }),
+      onFindings: (findings) => this.#report(findings),
       ...memoryOf<RememberedPrints>(this.#store, 'fingerprints', () => this.#supervisor!.state.boot.bootId),
     });
     this.#takeOver = new TakeOver({
@@ -397,6 +398,13 @@ export class Wiring {
   }
 
   /** Nobody while the keeper is being replaced. */
+  /** Written down before anybody acts on it: the next supervisor neither raises an alert again nor asks twice for a decision. */
+  #report(findings: readonly Finding[]): void {
+    const before = this.#history.lastId;
+    this.#supervisor?.dispatch({ type: 'findings', findings });
+    if (this.#history.lastId > before) this.#store.flush();
+  }
+
   async #treeOf(life: LifeKey): Promise<readonly ProcessInfo[]> {
     if (!this.#keeper.isOpen) return [];
     return this.#keeper.channel.request('tree', life).catch((error: unknown) => {

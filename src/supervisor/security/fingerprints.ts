@@ -43,7 +43,7 @@ export class Fingerprints {
     for (const organ of Object.values(config.organs)) {
       const declared = digest([organ.command.argv, organ.cwd, organ.env.PATH]);
       if (this.#organs.get(organ.name)?.declared === declared) continue;
-      const programs = { declared, executable: executableOf(organ), scripts: scriptsOf(organ) };
+      const programs = { declared, executable: executableOf(organ)?.path ?? null, scripts: scriptsOf(organ) };
       this.#organs.set(organ.name, programs);
       for (const path of [programs.executable, ...programs.scripts]) if (path !== null) this.#know(path);
     }
@@ -58,9 +58,8 @@ export class Fingerprints {
     return this.#organs.get(organ);
   }
 
-  /** What has become of a file, for evidence; null: it is as it was. */
-  change(path: string): string | null {
-    const stat = look(path);
+  /** What has become of a file, for evidence; null: it is as it was. `stat` is what was seen of it, if it was looked at already. */
+  change(path: string, stat = look(path)): string | null {
     const print = this.#prints.get(path);
     if (print === undefined || print === printFrom(stat)) return null;
     return stat === null ? `${path} is gone` : `${path}, modified ${stat.mtime.toISOString()}`;
@@ -96,17 +95,18 @@ function changedIn(organ: OrganConfig, prints: Fingerprints): Finding[] {
   const remedy = `If that was you: azora restart ${organ.name}; the finding ends with the next boot.`;
   const findings: Finding[] = [];
   const found = executableOf(organ);
-  const changed = known.executable === null ? null : prints.change(known.executable);
-  if (found !== known.executable) {
-    const [was, is] = [known.executable ?? 'nowhere', found ?? 'nowhere'];
+  // Of one look: whoever removes the file between two is not reported to have changed it.
+  const changed = found && prints.change(found.path, found.stat);
+  if ((found?.path ?? null) !== known.executable) {
+    const [was, is] = [known.executable ?? 'nowhere', found?.path ?? 'nowhere'];
     findings.push({
       ...{ id: `executable-moved:${organ.name}`, severity: 'High', organ: organ.name, remedy },
       message: `the executable of ${organ.name} is found in another place than at the boot`,
       evidence: `${organ.command.argv[0]} was ${was} and is ${is}`,
     });
-  } else if (changed !== null) {
+  } else if (found && changed !== null) {
     findings.push({
-      ...{ id: `file-changed:${organ.name}:${found}`, severity: 'High', organ: organ.name, remedy },
+      ...{ id: `file-changed:${organ.name}:${found.path}`, severity: 'High', organ: organ.name, remedy },
       message: `the executable of ${organ.name} has changed since the boot`,
       evidence: changed,
     });
@@ -123,18 +123,24 @@ function changedIn(organ: OrganConfig, prints: Fingerprints): Finding[] {
   return findings;
 }
 
-function executableOf({ command, cwd, env }: OrganConfig): string | null {
+/** Where an organ's executable is found, and what was seen of it there; null: nowhere. */
+function executableOf({ command, cwd, env }: OrganConfig): { path: string; stat: BigIntStats } | null {
   const [word] = command.argv;
-  if (word.includes('/')) return look(resolve(cwd, word))?.isFile() ? resolve(cwd, word) : null;
+  if (word.includes('/')) {
+    const path = resolve(cwd, word);
+    const stat = look(path);
+    return stat?.isFile() ? { path, stat } : null;
+  }
   for (const folder of (env.PATH ?? '').split(':')) {
     const path = join(isAbsolute(folder) ? folder : resolve(cwd, folder), word);
-    if (isExecutable(look(path))) return path;
+    const stat = look(path);
+    if (stat && isExecutable(stat)) return { path, stat };
   }
   return null;
 }
 
 /** Somebody may execute it: a search of the PATH goes past what nobody may. */
-const isExecutable = (stat: BigIntStats | null): boolean => stat?.isFile() === true && (stat.mode & 0o111n) !== 0n;
+const isExecutable = (stat: BigIntStats): boolean => stat.isFile() && (stat.mode & 0o111n) !== 0n;
 
 function scriptsOf({ command, cwd }: OrganConfig): string[] {
   if (command.shell) return [];
