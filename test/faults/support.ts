@@ -61,14 +61,16 @@ export function query<Row>(system: System, sql: string): Row[] {
   }
 }
 
-/** The whole output of an instance, rotated files first. None of them may be compressed. Who has said nothing has no files. */
+/**
+ * The whole output of an instance, rotated files first. None of them may be compressed. Who has said nothing has no files, and a keeper
+ * that is killed between two files leaves no current one.
+ */
 export function outputOf(system: System, organ: string, instance = organ): string {
   const folder = join(system.state.logs, organ);
-  if (!existsSync(folder)) return '';
-  const rotated = readdirSync(folder)
-    .filter((name) => name.startsWith(`${instance}.out.`) && /\.\d+\.log$/.test(name))
-    .sort();
-  return [...rotated, `${instance}.out.log`].map((name) => readFileSync(join(folder, name), 'utf8')).join('');
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const rotated = names.filter((name) => name.startsWith(`${instance}.out.`) && /\.\d+\.log$/.test(name)).sort();
+  const current = names.filter((name) => name === `${instance}.out.log`);
+  return [...rotated, ...current].map((name) => readFileSync(join(folder, name), 'utf8')).join('');
 }
 
 export interface Account {
