@@ -19,6 +19,8 @@ export interface StateFolder {
   readonly bootDocument: string;
   /** What is to be masked in whatever is shown, while the system runs. */
   readonly secrets: string;
+  /** What the files of the system said when they were parsed last. */
+  readonly parsedBefore: string;
   /** There while an emergency shutdown has not been cleared. */
   readonly emergencyLatch: string;
 }
@@ -43,6 +45,7 @@ export function stateFolder(root: string): StateFolder {
     journal: join(run, 'journal.ndjson'),
     bootDocument: join(run, 'boot.json'),
     secrets: join(run, 'secrets.json'),
+    parsedBefore: join(base, 'parsed.json'),
     emergencyLatch: join(base, 'emergency.json'),
   };
 }

@@ -11,7 +11,7 @@ export async function declaredNames(context: Pick<CommandContext, 'global' | 'en
   const file = locateFile(context);
   const { readFiles } = await import('../adapters/config/read-files.ts');
   // Values do not matter here, so neither do the variables in them.
-  const { data } = readFiles(file, { cwd: context.cwd, env: {}, readEnvFile: () => null });
+  const { data } = await readFiles(file, { cwd: context.cwd, env: {}, readEnvFile: () => null });
   const organs = entriesOf(fieldOf(data, 'organs'));
   const profiles = [data, ...organs.map(([, organ]) => organ)].flatMap((each) => textsOf(fieldOf(each, 'profiles')));
   return { organs: organs.map(([name]) => name), profiles: [...new Set(profiles)] };

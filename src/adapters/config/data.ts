@@ -3,9 +3,9 @@
  * absolute. One walk, in the order of the file, since an alias means the last anchor before it.
  */
 import { resolve } from 'node:path';
-import { isAlias, isMap, isScalar, isSeq, type Pair, type Scalar, type YAMLMap } from 'yaml';
 import { interpolate, type Reference } from '../../core/config/interpolate.ts';
 import type { Path, Problem } from '../../core/config/problem.ts';
+import type { AliasNode, MapNode, Node, ScalarNode } from './nodes.ts';
 import { MAX_ALIASES, MAX_DEPTH, problemAt, type Range, type Source, tooDeep } from './source.ts';
 
 /** More than any honest file of 1 MiB holds; a bomb of aliases asks for billions. */
@@ -25,7 +25,7 @@ export interface Data {
 /** Converts a whole file. `lookup` gives the variables' values. */
 export function toData(source: Source, folder: string, lookup: (name: string) => string | undefined): Data {
   const walk = new Walk(source, folder, lookup);
-  const value = walk.convert(source.doc.contents, [], 0);
+  const value = walk.convert(source.root, [], 0);
   const { problems, broken, references, organLines } = walk;
   return { value, problems, broken, warnings: [...walk.warnings], references, organLines };
 }
@@ -39,8 +39,8 @@ class Walk {
   readonly #source: Source;
   readonly #folder: string;
   readonly #lookup: (name: string) => string | undefined;
-  readonly #anchors = new Map<string, unknown>();
-  readonly #expanding = new Set<unknown>();
+  readonly #anchors = new Map<string, Node>();
+  readonly #expanding = new Set<Node>();
   #aliases = 0;
   #values = 0;
 
@@ -50,13 +50,14 @@ class Walk {
     this.#lookup = lookup;
   }
 
-  convert(node: unknown, path: Path, depth: number): unknown {
+  convert(node: Node | null, path: Path, depth: number): unknown {
     if (++this.#values > MAX_VALUES) {
       if (this.#values === MAX_VALUES + 1)
         this.#report(node, `the aliases of this file expand to more than ${MAX_VALUES} values`);
       return this.#fail(path);
     }
-    if (isAlias(node)) {
+    if (node === null) return null;
+    if (node.kind === 'alias') {
       const target = this.#follow(node);
       if (target === undefined) return this.#fail(path);
       this.#expanding.add(target);
@@ -64,34 +65,32 @@ class Walk {
       this.#expanding.delete(target);
       return value;
     }
-    if (isScalar(node)) {
-      this.#anchor(node.anchor, node);
+    if (node.kind === 'scalar') {
+      this.#anchor(node);
       return this.#scalar(node, path);
     }
-    if (!isMap(node) && !isSeq(node)) return null;
     if (depth >= MAX_DEPTH) {
       this.#report(node, tooDeep);
       return this.#fail(path);
     }
-    this.#anchor(node.anchor, node);
-    if (isMap(node)) return this.#map(node, path, depth);
+    this.#anchor(node);
+    if (node.kind === 'map') return this.#map(node, path, depth);
     return node.items.map((item, index) => this.convert(item, [...path, index], depth + 1));
   }
 
-  #map(node: YAMLMap, path: Path, depth: number): Record<string, unknown> {
+  #map(node: MapNode, path: Path, depth: number): Record<string, unknown> {
     const map: Record<string, unknown> = {};
     const merged: unknown[] = [];
     const seen = new Map<string, Range>();
-    for (const pair of node.items as Pair[]) {
-      const key = isScalar(pair.key) ? pair.key : null;
-      if (key === null || (typeof key.value === 'object' && !key.source)) {
+    for (const pair of node.items) {
+      const key = pair.key?.kind === 'scalar' ? pair.key : null;
+      if (key === null || (key.value === null && !key.source)) {
         this.#report(pair.key ?? node, 'a key has to be text');
         continue;
       }
-      this.#anchor(key.anchor, key);
+      this.#anchor(key);
       const name = key.source ?? String(key.value);
-      const range = key.range ?? [0, 1];
-      if (name === '<<' && key.type === 'PLAIN') {
+      if (name === '<<' && key.plain) {
         merged.push(...this.#mergeSources(pair.value, path, depth));
         continue;
       }
@@ -101,7 +100,7 @@ class Walk {
         this.#report(key, `duplicate key "${name}"`, `it is already on line ${line}`);
         continue;
       }
-      seen.set(name, [range[0], range[1]]);
+      seen.set(name, key.range);
       if (name === '__proto__' || name.includes('\0')) {
         this.#report(key, `${JSON.stringify(name)} cannot be a key`);
         continue;
@@ -110,7 +109,7 @@ class Walk {
       const value = this.convert(pair.value, [...path, name], depth + 1);
       if (isExtension(name, path)) continue;
       if (path.length === 1 && path[0] === 'organs' && this.#expanding.size === 0)
-        this.organLines.set(name, this.#source.lines.lineOf(range[0]));
+        this.organLines.set(name, this.#source.lines.lineOf(key.range[0]));
       map[name] = value;
     }
     for (const source of merged) {
@@ -120,7 +119,7 @@ class Walk {
   }
 
   /** `<<: *base`, `<<: [*a, *b]`, `<<: { … }`: earlier ones win, and the map's own keys win over all. */
-  #mergeSources(node: unknown, path: Path, depth: number): unknown[] {
+  #mergeSources(node: Node | null, path: Path, depth: number): unknown[] {
     const value = this.convert(node, path, depth);
     const sources = Array.isArray(value) ? value : [value];
     if (sources.every((source) => typeof source === 'object' && source !== null && !Array.isArray(source)))
@@ -130,7 +129,7 @@ class Walk {
     return [];
   }
 
-  #scalar(node: Scalar, path: Path): unknown {
+  #scalar(node: ScalarNode, path: Path): unknown {
     if (typeof node.value !== 'string') {
       // `VERSION: 1.10` and `CODE: 007` are meant as they are written.
       return node.value !== null && KEEPS_SOURCE.has(path.at(-2) ?? '') && node.source !== undefined
@@ -159,20 +158,20 @@ class Walk {
     return path === '' || path.includes('\0') ? path : resolve(this.#folder, path);
   }
 
-  #warnUnset(node: Scalar, name: string): void {
+  #warnUnset(node: ScalarNode, name: string): void {
     const { label, lines } = this.#source;
-    const line = lines.lineOf(node.range?.[0] ?? 0);
+    const line = lines.lineOf(node.range[0]);
     this.warnings.add(
       `${label}:${line}: the variable ${name} is not set and is read as empty; write \${${name}:-default} or \${${name}:?why}`,
     );
   }
 
-  #anchor(name: string | undefined, node: unknown): void {
-    if (name !== undefined && this.#expanding.size === 0) this.#anchors.set(name, node);
+  #anchor(node: Node): void {
+    if (node.anchor !== undefined && this.#expanding.size === 0) this.#anchors.set(node.anchor, node);
   }
 
   /** What an alias stands for; undefined, and reported, when that is nothing, itself, or one too many. */
-  #follow(alias: { readonly source: string }): unknown {
+  #follow(alias: AliasNode): Node | undefined {
     if (this.#expanding.size === 0 && ++this.#aliases > MAX_ALIASES) {
       if (this.#aliases === MAX_ALIASES + 1) this.#report(alias, `more than ${MAX_ALIASES} aliases`);
       return undefined;
@@ -190,8 +189,8 @@ class Walk {
     return null;
   }
 
-  #report(node: unknown, message: string, hint: string | null = null, piece?: string): void {
-    const range: Range = (node as { range?: Range }).range ?? [0, 1];
+  #report(node: Node | null, message: string, hint: string | null = null, piece?: string): void {
+    const range = node?.range ?? [0, 1];
     const at = piece === undefined ? -1 : this.#source.text.slice(range[0], range[1]).indexOf(piece);
     const exact: Range = at < 0 || piece === undefined ? range : [range[0] + at, range[0] + at + piece.length];
     this.problems.push(problemAt(this.#source, exact, message, hint));

@@ -7,6 +7,7 @@ import type { Finding, Path, Problem } from '../../core/config/problem.ts';
 import { fileSchema } from '../../core/config/schema.ts';
 import { envFileReader } from './env-file.ts';
 import { findFile } from './find-file.ts';
+import { ParsedBefore } from './parsed-before.ts';
 import { locate } from './positions.ts';
 import { labelOf, type ReadFiles, readFiles } from './read-files.ts';
 import { EXAMPLE, problemOf } from './source.ts';
@@ -19,6 +20,8 @@ export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** --profile, which replaces the file's own. */
   readonly profiles?: readonly string[];
+  /** Where it is kept what unchanged files say. Not given: all are parsed. */
+  readonly parsedBefore?: string;
 }
 
 export type LoadResult =
@@ -47,7 +50,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     if (found) envFiles.add(path);
     return found;
   };
-  const files = readFiles(file, { cwd: options.cwd, env: callerEnv, readEnvFile });
+  const parsed = options.parsedBefore === undefined ? undefined : new ParsedBefore(options.parsedBefore);
+  const files = await readFiles(file, { cwd: options.cwd, env: callerEnv, readEnvFile, ...(parsed && { parsed }) });
   if (files.sources.length === 0) return { ok: false, problems: files.problems, file };
 
   const surroundings: Surroundings = {
@@ -67,6 +71,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     return { ok: false, problems: problemsOf(files, findings), file };
   }
   const config = { ...normalized.config, envFiles: [...envFiles], configHash: configHash(normalized.config) };
+  parsed?.keep(config);
   const { inactiveProfiles, warnings } = normalized;
   return { ok: true, config, warnings: [...files.warnings, ...warnings], inactiveProfiles };
 }

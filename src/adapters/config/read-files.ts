@@ -1,14 +1,15 @@
 /** A file with everything that it includes, merged in order. */
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
-import { isScalar, isSeq } from 'yaml';
 import type { Reference } from '../../core/config/interpolate.ts';
 import { mergeData } from '../../core/config/merge.ts';
 import type { Path, Problem } from '../../core/config/problem.ts';
 import { toData } from './data.ts';
 import type { EnvFile } from './env-file.ts';
 import { findOverride } from './find-file.ts';
+import type { Node } from './nodes.ts';
+import type { ParsedBefore } from './parsed-before.ts';
 import { locate } from './positions.ts';
-import { EXAMPLE, parseSource, problemOf, readText, type Source } from './source.ts';
+import { EXAMPLE, Lines, problemOf, readText, type Source } from './source.ts';
 
 /** Files that include each other twice over would double at every level. */
 const MAX_FILES = 100;
@@ -29,16 +30,18 @@ export interface ReadFiles {
 
 export interface Outside {
   readonly cwd: string;
+  /** Files of which it is known what they say. */
+  readonly parsed?: ParsedBefore;
   readonly env: Readonly<Record<string, string>>;
   readonly readEnvFile: (path: string) => EnvFile | null;
 }
 
 /** Reads the main file, its includes, its override file and theirs. Problems of one file do not hide those of another. */
-export function readFiles(main: string, outside: Outside): ReadFiles {
+export async function readFiles(main: string, outside: Outside): Promise<ReadFiles> {
   const reader = new Reader(main, outside);
-  reader.read(main, []);
+  await reader.read(main, []);
   const override = findOverride(main);
-  if (override !== null) reader.read(override, []);
+  if (override !== null) await reader.read(override, []);
   return reader;
 }
 
@@ -52,6 +55,7 @@ class Reader implements ReadFiles {
   readonly places = new Map<string, { readonly file: string; readonly line: number; readonly folder: string }>();
   readonly #main: string;
   readonly #outside: Outside;
+  #mainRoot: Node | null = null;
   #count = 0;
 
   constructor(main: string, outside: Outside) {
@@ -60,7 +64,7 @@ class Reader implements ReadFiles {
   }
 
   /** `includedBy`: the files on the way here, the nearest last. A message when the file cannot be had. */
-  read(file: string, includedBy: readonly string[]): string | null {
+  async read(file: string, includedBy: readonly string[]): Promise<string | null> {
     const label = labelOf(file, this.#outside.cwd);
     if (includedBy.includes(file)) {
       const cycle = [...includedBy.slice(includedBy.indexOf(file)), file].map((each) =>
@@ -79,16 +83,23 @@ class Reader implements ReadFiles {
       );
       return null;
     }
-    const source = parseSource(file, label, read.text);
-    if ('length' in source) {
-      this.problems.push(...source);
-      return null;
-    }
-    this.#take(source, includedBy);
+    const { text } = read;
+    const at = { file, label, text, lines: new Lines(text) };
+    const root = this.#outside.parsed?.rootOf(text) ?? (await this.#parse(at));
+    if ('kind' in root) await this.#take({ ...at, root }, includedBy);
+    else this.problems.push(...root);
     return null;
   }
 
-  #take(source: Source, includedBy: readonly string[]): void {
+  async #parse(at: Omit<Source, 'root'>): Promise<Node | readonly Problem[]> {
+    const { parse } = await import('./parse.ts');
+    const root = parse(at);
+    if ('kind' in root) this.#outside.parsed?.add(at.text, root);
+    return root;
+  }
+
+  async #take(source: Source, includedBy: readonly string[]): Promise<void> {
+    if (source.file === this.#main) this.#mainRoot = source.root;
     const folder = dirname(source.file);
     const data = toData(source, folder, this.#lookup);
     this.sources.push(source);
@@ -102,7 +113,7 @@ class Reader implements ReadFiles {
     }
     this.data = this.sources.length === 1 ? data.value : mergeData(this.data, data.value);
     for (const [path, file] of includesOf(data.value)) {
-      const message = this.read(file, [...includedBy, source.file]);
+      const message = await this.read(file, [...includedBy, source.file]);
       if (message !== null) this.problems.push(locate({ path, message: `include: ${message}` }, [source]));
     }
   }
@@ -117,13 +128,11 @@ class Reader implements ReadFiles {
   #fromFiles: Readonly<Record<string, string>> | null = null;
 
   #readMainEnvFiles(): Readonly<Record<string, string>> {
-    const read = readText(this.#main, this.#main);
-    const source = read && 'text' in read ? parseSource(this.#main, this.#main, read.text) : null;
-    if (source === null || 'length' in source) return {};
-    const node = (source.doc as { get(key: string, keepScalar: true): unknown }).get('env_file', true);
-    const items = isSeq(node) ? node.items : [node];
-    const paths = items.map((item) => (isScalar(item) ? item.value : null)).filter((path) => typeof path === 'string');
-    return this.#valuesOf(paths.filter((path) => !path.includes('$')));
+    const items = this.#mainRoot?.kind === 'map' ? this.#mainRoot.items : [];
+    const node = items.find(({ key }) => key?.kind === 'scalar' && key.value === 'env_file')?.value;
+    const values = node?.kind === 'seq' ? node.items : [node];
+    const paths = values.map((each) => (each?.kind === 'scalar' ? each.value : null));
+    return this.#valuesOf(paths.filter((path) => typeof path === 'string').filter((path) => !path.includes('$')));
   }
 
   #valuesOf(paths: readonly string[]): Readonly<Record<string, string>> {

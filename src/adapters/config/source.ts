@@ -1,8 +1,8 @@
+/** One YAML file: read within the caps, and its positions turned into lines and columns. */
 import { isUtf8 } from 'node:buffer';
-/** One YAML file: read within the caps, parsed with positions kept, and the positions turned into lines and columns. */
 import { readFileSync, statSync } from 'node:fs';
-import { Composer, type Document, isScalar, Lexer, Parser } from 'yaml';
 import type { Problem } from '../../core/config/problem.ts';
+import type { Node } from './nodes.ts';
 
 export const MAX_BYTES = 1024 * 1024;
 export const MAX_ALIASES = 100;
@@ -15,7 +15,7 @@ export interface Source {
   readonly label: string;
   readonly text: string;
   readonly lines: Lines;
-  readonly doc: Document.Parsed;
+  readonly root: Node;
 }
 
 export type Range = readonly [start: number, end: number];
@@ -38,50 +38,12 @@ export function readText(file: string, what: string): { readonly text: string } 
   }
 }
 
-/** Parses one file's text. Of syntax errors only the first is told: the others mostly follow from it. */
-export function parseSource(file: string, label: string, text: string): Source | readonly Problem[] {
-  const at = { label, lines: new Lines(text) };
-  const parser = new Parser();
-  const tokens = [];
-  for (const lexeme of new Lexer().lex(text)) {
-    for (const token of parser.next(lexeme)) tokens.push(token);
-    // The composer recurses: what is far too deep must not reach it. (The exact depth is counted later, with aliases.)
-    if (parser.stack.length > 2 * MAX_DEPTH) return [problemAt(at, [parser.offset, parser.offset + 1], tooDeep)];
-  }
-  for (const token of parser.end()) tokens.push(token);
-  const composer = new Composer({ uniqueKeys: false, merge: false, prettyErrors: false, logLevel: 'silent' });
-  const [doc, second] = composer.compose(tokens, true, text.length);
-  const [error] = [...doc!.errors, ...doc!.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
-  if (error) return [problemAt(at, error.pos, syntaxMessage(error.message), syntaxHint(error))];
-  if (second) {
-    const start = second.range[0];
-    return [problemAt(at, [start, start + 3], 'a second document starts here; the file holds one')];
-  }
-  if (isEmpty(doc!.contents))
-    return [problemOf(label, 'the file is empty', 'write the organs that it starts:', EXAMPLE)];
-  return { file, text, ...at, doc: doc! as Document.Parsed };
-}
-
-/** Nothing but comments: the composer makes a null of it, written with no character. */
-function isEmpty(contents: Document['contents']): boolean {
-  return contents === null || (isScalar(contents) && contents.value === null && !contents.source);
-}
-
 export const tooDeep = `nested more than ${MAX_DEPTH} levels deep`;
 
 export const EXAMPLE = [
   'organs:',
   '  web: { command: node server.js, ports: { http: auto }, health: { http: / } }',
 ].join('\n');
-
-const syntaxMessage = (message: string) => message.charAt(0).toLowerCase() + message.slice(1);
-
-function syntaxHint({ code, message }: { code: string; message: string }): string | null {
-  if (code === 'TAB_AS_INDENT') return 'indent with spaces';
-  if (code === 'BAD_INDENT') return 'keys of one map start in the same column';
-  if (/flow-(map|seq)-start/.test(message)) return 'put text that holds { } or [ ] in quotes';
-  return null;
-}
 
 /** A problem about a file as a whole. */
 export function problemOf(file: string | null, message: string, hint: string | null = null, example = ''): Problem {

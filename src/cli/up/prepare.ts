@@ -52,7 +52,7 @@ export async function beginUp(context: CommandContext, wish: UpWish, exitCodeFro
   refuseEmergency(folder);
   const [started, loaded] = await Promise.allSettled([
     startSupervisor(folder, context.version),
-    load(context, file, wish),
+    load(context, file, folder, wish),
   ]);
   try {
     if (loaded.status === 'rejected') throw loaded.reason;
@@ -120,10 +120,14 @@ function refuseEmergency(folder: StateFolder): void {
   );
 }
 
-async function load(context: CommandContext, file: string, { profiles }: UpWish): Promise<LoadResult> {
+async function load(
+  { cwd, env }: CommandContext,
+  file: string,
+  { parsedBefore }: StateFolder,
+  { profiles }: UpWish,
+): Promise<LoadResult> {
   const { loadConfig } = await import('../../adapters/config/load.ts');
-  const { cwd, env } = context;
-  return loadConfig(profiles === null ? { file, cwd, env } : { file, cwd, env, profiles });
+  return loadConfig({ file, cwd, env, parsedBefore, ...(profiles !== null && { profiles }) });
 }
 
 /** The configuration, with its warnings said; or `config-invalid` with everything that is wrong. */

@@ -15,6 +15,7 @@ export function openFiles(config: SystemConfig, folder: StateFolder): Finding[] 
     folder.database,
     folder.bootDocument,
     folder.secrets,
+    folder.parsedBefore,
     folder.supervisorSocket,
     folder.keeperSocket,
   ]) {

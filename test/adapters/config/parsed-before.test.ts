@@ -1,0 +1,113 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../../../src/adapters/config/load.ts';
+import { folderOf } from './folder.ts';
+
+const FILE = `
+env: { TOKEN: "\${TOKEN:?say which}", AT: 1.10 }
+x-base: &base
+  restart: { policy: always, delay: 0s }
+organs:
+  web:
+    <<: *base
+    command: node server.js   # as it is
+    ports: { http: auto }
+  job: { command: ['true', 007], depends_on: [web] }
+`;
+
+/** A folder with this file, to be loaded again and again. */
+function kept(text: string) {
+  const cwd = folderOf({ 'azora.yaml': text });
+  const parsedBefore = join(cwd, 'parsed.json');
+  const load = (env = { TOKEN: 'secret-of-the-caller' }, options = { parsedBefore }) =>
+    loadConfig({ cwd, env, ...options });
+  return {
+    path: parsedBefore,
+    load,
+    fresh: (env?: Record<string, string>) => load(env as never, {} as never),
+    write: (other: string) => writeFileSync(join(cwd, 'azora.yaml'), other),
+    text: () => readFileSync(parsedBefore, 'utf8'),
+  };
+}
+
+const commandOf = async (loading: ReturnType<typeof loadConfig>) => {
+  const loaded = await loading;
+  return loaded.ok ? loaded.config.organs.web!.command.argv.join(' ') : loaded.problems;
+};
+
+describe('what a file said when it was parsed last', () => {
+  test('is taken for the same text, and means the same', async () => {
+    const file = kept(FILE);
+    const first = await file.load();
+    expect(first.ok).toBe(true);
+    expect(await file.load()).toEqual(first);
+    expect(await file.fresh({ TOKEN: 'secret-of-the-caller' })).toEqual(first);
+    // It is really what was kept.
+    writeFileSync(file.path, file.text().replaceAll('node server.js"', 'node kept.js"'));
+    expect(await commandOf(file.load())).toBe('node kept.js');
+  });
+
+  test('a text that differs in one letter is parsed', async () => {
+    const file = kept(FILE);
+    await file.load();
+    file.write(FILE.replace('server.js', 'serveR.js'));
+    expect(await commandOf(file.load())).toBe('node serveR.js');
+    expect(file.text()).not.toContain('server.js');
+  });
+
+  test('variables and the schema are looked at each time, and mistakes have their places', async () => {
+    const file = kept(FILE);
+    await file.load();
+    const unset = await file.load({} as never);
+    expect(unset).toMatchObject({ ok: false, problems: [{ line: 2, message: expect.stringContaining('say which') }] });
+    expect(await file.fresh({})).toEqual(unset);
+    expect(file.text()).not.toContain('secret-of-the-caller');
+    expect(statSync(file.path).mode & 0o777).toBe(0o600);
+  });
+
+  test.each([
+    ['cut short', (text: string) => text.slice(0, -20)],
+    ['of another form', (text: string) => text.replace('"format":1', '"format":0')],
+    ['empty', () => ''],
+  ])('what was kept is %s: the file is parsed, and kept anew', async (_, damage) => {
+    const file = kept(FILE);
+    const first = await file.load();
+    const whole = file.text();
+    writeFileSync(file.path, damage(whole));
+    expect(await file.load()).toEqual(first);
+    expect(file.text()).toBe(whole);
+  });
+
+  test('a number that JSON has no word for, and a folder that is not there: nothing is kept, and nothing is said', async () => {
+    const odd = kept(`${FILE}x-odd: .inf\n`);
+    expect((await odd.load()).ok).toBe(true);
+    expect(existsSync(odd.path)).toBe(false);
+    const nowhere = kept(FILE);
+    const options = { parsedBefore: join(nowhere.path, 'nowhere') };
+    expect((await nowhere.load(undefined, options)).ok).toBe(true);
+  });
+
+  test('a file that holds a secret itself is not kept, and what was kept before it did is removed', async () => {
+    const file = kept(FILE);
+    await file.load();
+    expect(existsSync(file.path)).toBe(true);
+    file.write(FILE.replace('AT: 1.10', 'AT: 1.10, DB_PASSWORD: "sesame \\"open\\""'));
+    const loaded = await file.load();
+    expect(loaded.ok && loaded.config.organs.web!.env.DB_PASSWORD).toBe('sesame "open"');
+    expect(existsSync(file.path)).toBe(false);
+  });
+
+  test('of files that include each other each is known by itself', async () => {
+    const cwd = folderOf({
+      'azora.yaml': 'include: more.yaml\norgans: { web: { command: one } }\n',
+      'more.yaml': 'organs: { job: { command: two } }\n',
+    });
+    const parsedBefore = join(cwd, 'parsed.json');
+    const first = await loadConfig({ cwd, env: {}, parsedBefore });
+    writeFileSync(join(cwd, 'more.yaml'), 'organs: { job: { command: three } }\n');
+    const second = await loadConfig({ cwd, env: {}, parsedBefore });
+    expect([first, second].map((each) => each.ok && each.config.organs.job!.command.argv[0])).toEqual(['two', 'three']);
+    expect(JSON.parse(readFileSync(parsedBefore, 'utf8')).files).toHaveLength(2);
+  });
+});
