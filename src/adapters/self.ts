@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { quoteWord } from '../core/config/command.ts';
 import { HIGH } from './descriptors.ts';
 
 /** How azora starts itself again: as supervisor, as keeper. */
@@ -86,17 +87,44 @@ export interface DaemonOptions {
  * Starts azora with `args` in a session of its own, tied to no terminal and not to the life of this process. Rejects when the
  * machine cannot start it.
  */
-export async function startDaemon(args: readonly string[], options: DaemonOptions): Promise<Daemon> {
-  const command = selfCommand(args);
-  const log = openDaemonLog(options.log);
+export function startDaemon(args: readonly string[], options: DaemonOptions): Promise<Daemon> {
+  return launch(selfCommand(args), options, []);
+}
+
+/**
+ * Starts two at the same moment, one the child of the other: a shell starts the child and becomes the parent. Neither waits for
+ * the other's Node to boot, and the parent sees its child end as it would one that it started itself.
+ * @param parent args; that of the child's pid is added: `--<child.role> PID`
+ * @param child args; that of the parent's pid is added: `--<role> PID`
+ */
+export function startDaemons(parent: DaemonRole, child: DaemonRole): Promise<Daemon> {
+  const line = (args: readonly string[]): string => selfCommand(args).map(quoteWord).join(' ');
+  const script =
+    `${line(child.args)} --${parent.role} $$ 2>&3 3>&- & ` + `exec ${line(parent.args)} --${child.role} $! 3>&-`;
+  return launch(['/bin/sh', '-c', script], { log: parent.log }, [child.log]);
+}
+
+export interface DaemonRole {
+  readonly role: string;
+  readonly args: readonly string[];
+  readonly log: string;
+}
+
+/** @param logs opened for the child as descriptors 3, 4 and so on */
+async function launch(
+  command: readonly [string, ...string[]],
+  options: DaemonOptions,
+  logs: readonly string[],
+): Promise<Daemon> {
+  const opened = [options.log, ...logs].map(openDaemonLog);
   try {
-    const low = ['ignore', 'ignore', log] as const;
+    const low = ['ignore' as const, 'ignore' as const, ...opened];
     if (HIGH === null) return await begin(command, options, low);
-    const high = [...low, ...new Array<'ignore'>(HIGH - low.length).fill('ignore'), log];
+    const high = [...low, ...new Array<'ignore'>(HIGH - low.length).fill('ignore'), opened[0]!];
     // Where so many are not allowed, without.
     return await begin(command, options, high).catch(() => begin(command, options, low));
   } finally {
-    closeSync(log);
+    for (const log of opened) closeSync(log);
   }
 }
 

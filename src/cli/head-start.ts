@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Daemon, startDaemon } from '../adapters/self.ts';
+import { type Daemon, startDaemon, startDaemons } from '../adapters/self.ts';
 import { createStateFolder, type StateFolder } from '../adapters/state-folder.ts';
 import { locateFile, locateState } from './locate.ts';
 
@@ -53,5 +53,11 @@ export function keeperFor(folder: StateFolder): Promise<Daemon> {
   return early ?? startKeeper(folder);
 }
 
-const startKeeper = (folder: StateFolder): Promise<Daemon> =>
-  startDaemon(['__keeper', '--state-dir', folder.root], { log: join(folder.run, 'keeper.log') });
+/** With a supervisor as its child, which boots beside it. Where the keeper could not see that one end, it starts one itself. */
+function startKeeper(folder: StateFolder): Promise<Daemon> {
+  const args = ['--state-dir', folder.root];
+  const keeper = { role: 'keeper', args: ['__keeper', ...args], log: join(folder.run, 'keeper.log') };
+  const supervisor = { role: 'supervisor', args: ['__supervisor', ...args], log: join(folder.run, 'supervisor.log') };
+  const together = process.platform === 'linux' && process.env.AZORA_SPAWNER === undefined && existsSync('/bin/sh');
+  return together ? startDaemons(keeper, supervisor) : startDaemon(keeper.args, keeper);
+}

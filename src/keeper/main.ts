@@ -25,8 +25,8 @@ const START_UP_MS = 5000;
 
 /**
  * `azora __keeper --state-dir D`: runs the keeper of a state folder until the system is down. Quietly does nothing when one runs
- * already. `--no-supervisor`: one runs and will connect by itself, only its successors are to be started; `--alone`: none is ever
- * started (tests).
+ * already. `--supervisor PID`: its child, which was started beside it; `--no-supervisor`: one runs and will connect by itself; of
+ * both only the successors are to be started. `--alone`: none is ever started (tests).
  */
 export async function runKeeper(argv: readonly string[]): Promise<void> {
   closeHigh();
@@ -34,6 +34,7 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
     args: [...argv],
     options: {
       'state-dir': { type: 'string' },
+      supervisor: { type: 'string' },
       'no-supervisor': { type: 'boolean', default: false },
       alone: { type: 'boolean', default: false },
     },
@@ -42,7 +43,14 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
   const folder = stateFolder(root);
   createStateFolder(folder);
 
-  const lock = takeLock(folder.keeperLock) ?? (await lockAfterAll(folder));
+  let beside = values.supervisor === undefined ? null : Number(values.supervisor);
+  let lock: Lock | 'another' | null = takeLock(folder.keeperLock);
+  if (!lock) {
+    // Another keeper has a supervisor of its own. Ours is a child that has touched nothing, and must not outlive us.
+    if (beside !== null) process.kill(beside, 'SIGKILL');
+    beside = null;
+    lock = await lockAfterAll(folder);
+  }
   if (lock === 'another') process.exit(EXIT.done);
   if (!lock) {
     report(`keeper ${lockHolder(folder.keeperLock)} holds ${folder.keeperLock} and does not answer`);
@@ -71,7 +79,8 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
     onGaveUp: () => keeper?.onGaveUp(),
     kill: killVerified,
   });
-  if (!values['no-supervisor']) await supervisor.start();
+  if (beside !== null && spawner.kind === 'posix_spawn') supervisor.adopt(beside);
+  else if (beside === null && !values['no-supervisor']) await supervisor.start();
   // The one that is said to run may have died before it found this keeper.
   else setTimeout(() => void supervisor.start(), RETURN_MS);
   failpoint('keeper:supervisor-started');

@@ -48,10 +48,12 @@ export function createPosixSpawner(libc: Libc, onReaped: OnReaped): Spawner | nu
   const pidOut = new Int32Array(1);
   const marker = createMarker(libc);
 
-  process.on('SIGCHLD', () => {
+  const reap = (): void => {
     const batch = reapAll(libc);
     if (batch.length > 0) onReaped(batch);
-  });
+  };
+  process.on('SIGCHLD', reap);
+  reap(); // a child that was there before us
 
   function spawn(plan: SpawnPlan): SpawnOutcome {
     const channel = plan.onMessage ? openChannel(libc) : null;

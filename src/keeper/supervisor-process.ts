@@ -105,6 +105,12 @@ export class SupervisorProcess {
     }
   }
 
+  /** A child of this process that somebody else has started. If it has ended already, `onReaped` follows. */
+  adopt(pid: number): void {
+    this.#child = pid;
+    this.#childBegan = beganOf(pid);
+  }
+
   /** A child was reaped. false: it is not the supervisor. */
   onReaped({ pid, code, signal }: Reaped): boolean {
     if (pid !== this.#child) return false;

@@ -17,7 +17,8 @@ export type KeeperListeners = { readonly [K in keyof KeeperNotices]: (notice: Ke
 
 /** A keeper is started beside its supervisor, or just before; one that does not listen after that is not going to. */
 const PATIENCE_MS = 5000;
-const LOOK_AGAIN_MS = 5;
+/** At first as often as a start is waited for, then as a machine that is out of breath can bear. */
+const LOOK_AGAIN_MS = { first: 1, last: 25 };
 
 /**
  * Connects to a keeper that listens on `path`, or is about to (while `mayCome`), and greets it.
@@ -54,12 +55,13 @@ export async function linkKeeper(
 }
 
 async function openPatiently(path: string, mayCome: () => boolean): Promise<Socket> {
-  for (const deadline = performance.now() + PATIENCE_MS; ; ) {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (let pause = LOOK_AGAIN_MS.first; ; pause = Math.min(pause * 1.2, LOOK_AGAIN_MS.last)) {
     try {
       return await open(path);
     } catch (cause) {
       if (performance.now() > deadline || !mayCome()) throw new Error(`no keeper answers at ${path}`, { cause });
-      await delay(LOOK_AGAIN_MS);
+      await delay(pause);
     }
   }
 }

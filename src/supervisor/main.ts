@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { closeHigh } from '../adapters/descriptors.ts';
 import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
-import { type Lock, takeLock } from '../adapters/lock.ts';
+import { type Lock, lockHolder, takeLock } from '../adapters/lock.ts';
 import { letGoOfStartUpAfter } from '../adapters/start-up-pages.ts';
-import { createStateFolder, stateFolder } from '../adapters/state-folder.ts';
+import { createStateFolder, type StateFolder, stateFolder } from '../adapters/state-folder.ts';
 import { ownVersion } from '../adapters/version.ts';
-import { isOrphan } from './orphan.ts';
+import { comeFrom, isOrphan } from './orphan.ts';
 import { Wiring } from './wiring.ts';
 
 /** By then the organs of a boot are being started. */
@@ -14,17 +16,27 @@ const LOAD_THE_REST_MS = 2000;
 const START_UP_MS = 5000;
 /** One that was just killed may hold its lock for some moments more. */
 const LOCK_MS = 2000;
+/** How often it is looked whether the keeper beside us is one by now: it boots as long as we do. */
+const LOOK_AGAIN_MS = 2;
 
 /**
  * The supervisor process. `--state-dir D` says whose. There is one at a time for each state folder: the lock says so, and a
- * second one ends at once.
+ * second one ends at once. `--keeper PID`: it was started beside its keeper, not by it.
  */
 export async function runSupervisor(argv: readonly string[]): Promise<void> {
-  const at = argv.indexOf('--state-dir');
-  const root = argv[at + 1];
-  if (at === -1 || !root) throw new Error('__supervisor needs --state-dir');
+  closeHigh();
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { 'state-dir': { type: 'string' }, keeper: { type: 'string' } },
+  });
+  const root = values['state-dir'];
+  if (!root) throw new Error('__supervisor needs --state-dir');
   const folder = stateFolder(root);
   createStateFolder(folder);
+  if (values.keeper !== undefined) {
+    comeFrom(Number(values.keeper));
+    await untilKept(folder, Number(values.keeper));
+  }
   const lock = await lockWithin(LOCK_MS, folder.supervisorLock);
   if (!lock) {
     console.error(`${new Date().toISOString()} another supervisor owns ${folder.root}`);
@@ -55,6 +67,21 @@ export async function runSupervisor(argv: readonly string[]): Promise<void> {
 async function loadTheRest(): Promise<void> {
   const { loadProbes } = await import('../adapters/probes/index.ts');
   await Promise.all([loadProbes(), import('./post-mortem.ts'), import('../adapters/sockets-table.ts')]);
+}
+
+/**
+ * Waits until the keeper beside us is the folder's. Of two that are started at once one is not, and ends: its supervisor must
+ * not have taken the place of the other's by then, and ends too.
+ */
+async function untilKept(folder: StateFolder, keeper: number): Promise<void> {
+  for (;;) {
+    const holder = lockHolder(folder.keeperLock);
+    if (holder === keeper) return;
+    // It could not write its number down (the disk is full), but it listens.
+    if (holder === null && existsSync(folder.keeperSocket)) return;
+    if (isOrphan()) process.exit(0);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
 }
 
 async function lockWithin(ms: number, path: string): Promise<Lock | null> {

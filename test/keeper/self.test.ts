@@ -1,9 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { daemonEnvironment, selfCommand, startDaemon } from '../../src/adapters/self.ts';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { lockHolder, takeLock } from '../../src/adapters/lock.ts';
+import { daemonEnvironment, selfCommand, startDaemon, startDaemons } from '../../src/adapters/self.ts';
+import { createStateFolder, stateFolder } from '../../src/adapters/state-folder.ts';
+import { readStat } from '../../src/keeper/identity.ts';
+import { processesWith } from '../e2e/rig/processes.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -24,6 +28,35 @@ test('a daemon has a session of its own, and its crash leaves a stack in the log
   expect(await daemon.ended).toMatchObject({ signal: null });
   expect((await daemon.ended).code).not.toBe(0);
   expect(readFileSync(log, 'utf8')).toMatch(/^before\n.*__keeper needs --state-dir.*at /s);
+});
+
+test('two start at once: the supervisor is the child of the keeper, whatever the folder is called', async () => {
+  const state = stateFolder(join(folder, `a 'b" $c`));
+  createStateFolder(state);
+  const role = (name: string) => ({
+    role: name,
+    args: [`__${name}`, '--state-dir', state.root],
+    log: join(state.run, `${name}.log`),
+  });
+  const mark = `AZORA_TEST_SELF=${folder}`;
+  vi.stubEnv('AZORA_TEST_SELF', folder);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const keeper = await startDaemons(role('keeper'), role('supervisor'));
+  const ended = keeper.ended;
+  await expect.poll(() => existsSync(state.supervisorSocket), { timeout: 10_000, interval: 5 }).toBe(true);
+  expect(lockHolder(state.keeperLock)).toBe(keeper.pid);
+  expect(readStat(lockHolder(state.supervisorLock)!)).toMatchObject({ parent: keeper.pid });
+
+  // Of two keepers one ends, and the supervisor that was started beside it does not outlive it.
+  const second = await startDaemons(role('keeper'), role('supervisor'));
+  expect(await second.ended).toEqual({ code: 0, signal: null });
+  await expect.poll(() => processesWith(mark), { timeout: 10_000, interval: 5 }).toHaveLength(2);
+  expect(lockHolder(state.keeperLock)).toBe(keeper.pid);
+
+  process.kill(keeper.pid, 'SIGTERM'); // it has nothing to keep
+  expect(await ended).toEqual({ code: 0, signal: null });
+  await expect.poll(() => takeLock(state.supervisorLock), { timeout: 10_000, interval: 5 }).not.toBeNull();
+  for (const name of ['keeper', 'supervisor']) expect(readFileSync(role(name).log, 'utf8')).toBe('');
 });
 
 test('a log that grew too long is put aside', async () => {

@@ -94,6 +94,17 @@ test('deaths further apart than a minute do not add up', async () => {
   }
 });
 
+test('one that was started beside this process is a child like any other, and no second one is started', async () => {
+  const supervisor = create();
+  supervisor.adopt(77);
+  expect(supervisor.pid).toBe(77);
+  await supervisor.start();
+  expect(plans).toHaveLength(0);
+  expect(supervisor.onReaped({ pid: 77, code: null, signal: 'SIGKILL' })).toBe(true);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(plans).toHaveLength(1);
+});
+
 test('exit 0 is a goodbye, of a child only', async () => {
   const supervisor = create();
   await supervisor.start();
