@@ -39,6 +39,8 @@ export class InstanceOutput {
   readonly #events: LogFileEvents;
   readonly #clock = new LogClock();
   readonly #pipes = new Map<Stream, Pipe>();
+  /** FIFOs that nobody has written to so far. */
+  readonly #unused = new Set<string>();
   /** When a life began whose mark is not in the logs yet. */
   #lifeStart: number | null = null;
   /** Sees the output as it comes (readiness by log line). */
@@ -58,6 +60,7 @@ export class InstanceOutput {
         const stat = lstatSync(path, { throwIfNoEntry: false });
         if (stat?.isFIFO()) return false;
         if (stat) rmSync(path, { recursive: true });
+        this.#unused.add(path);
         // Its reader would wait at a FIFO that no later child can open.
         this.#closePipe(path);
         return true;
@@ -112,6 +115,7 @@ export class InstanceOutput {
    */
   startLife(now: number): void {
     this.settle();
+    this.#unused.clear();
     this.#lifeStart = now;
   }
 
@@ -137,6 +141,7 @@ export class InstanceOutput {
   /** Reads what is in the FIFOs right now. Bounded, and never waits. */
   drain(): void {
     for (const pipe of this.#pipes.values()) {
+      if (this.#unused.has(pipe.path)) continue;
       for (let total = 0; total < MAX_DRAIN_BYTES; ) {
         const count = readNow(pipe.fd);
         if (count === 0) break;
@@ -156,7 +161,7 @@ export class InstanceOutput {
   }
 
   #fifo(stream: Stream): string {
-    return join(this.#paths.fifos, `${this.#instance}.${stream}.fifo`);
+    return `${this.#paths.fifos}/${this.#instance}.${stream}.fifo`;
   }
 
   #openPipe(stream: Stream, limits: LogLimits, source: string): void {

@@ -2,9 +2,10 @@ import { statSync } from 'node:fs';
 import { now } from '../adapters/clock.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { removeSecrets } from '../adapters/secrets-file.ts';
+import type { OrganRow } from '../adapters/sqlite/rows.ts';
 import type { Store } from '../adapters/sqlite/store.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
-import { describeChanges, organChanges } from '../core/config/changes.ts';
+import { describeChanges, type OrganRecord, organChanges } from '../core/config/changes.ts';
 import type { SystemConfig } from '../core/config/model.ts';
 import type { CheckOutcome } from '../core/machine/inputs.ts';
 import type { SystemState } from '../core/machine/state.ts';
@@ -62,8 +63,10 @@ export class Books {
       file: config.file,
       name: config.name,
     });
-    this.#sayWhatChanged(config);
-    this.#saveOrgans(config);
+    const before = this.#means.store.organs();
+    const rows = this.#rowsOf(config);
+    this.#sayWhatChanged(config, before, rows);
+    this.#means.store.saveOrgans(rows);
   }
 
   /** Another supervisor has documented this one. */
@@ -79,7 +82,7 @@ export class Books {
   onChanged(before: SystemState, after: SystemState): void {
     if (before.config !== after.config) {
       this.redact(after.config);
-      this.#saveOrgans(after.config);
+      this.#means.store.saveOrgans(this.#rowsOf(after.config));
     }
     this.#over.onChanged(before, after);
     if (this.#unrecorded === null) setImmediate(() => this.settle());
@@ -188,26 +191,23 @@ export class Books {
     }, WRITE_AGAIN_MS).unref();
   }
 
-  #saveOrgans(config: SystemConfig): void {
-    this.#means.store.saveOrgans(
-      Object.values(config.organs).map((organ) => ({
-        organ: organ.name,
-        category: organ.category,
-        kind: organ.kind,
-        critical: organ.critical,
-        desired: 'up',
-        // Environments hold secrets, and those of the whole terminal at that.
-        config: this.#means.redaction.text(JSON.stringify({ ...organ, env: undefined })),
-      })),
-    );
+  #rowsOf(config: SystemConfig): OrganRow[] {
+    return Object.values(config.organs).map((organ) => ({
+      organ: organ.name,
+      category: organ.category,
+      kind: organ.kind,
+      critical: organ.critical,
+      desired: 'up',
+      // Environments hold secrets, and those of the whole terminal at that.
+      config: this.#means.redaction.text(JSON.stringify({ ...organ, env: undefined })),
+    }));
   }
 
   /** In what the organs differ from those of the boot before, as the database remembers them. */
-  #sayWhatChanged(config: SystemConfig): void {
-    const before = this.#means.store.organs();
+  #sayWhatChanged(config: SystemConfig, before: ReadonlyMap<string, string>, rows: readonly OrganRow[]): void {
     if (before.size === 0) return;
-    const after = Object.values(config.organs).map(({ env: _env, ...organ }) => [organ.name, organ] as const);
-    const changed = organChanges(before, new Map(this.#means.redaction.value(after)));
+    const after = new Map(rows.map(({ organ, config: record }) => [organ, record]));
+    const changed = organChanges(recordsOf(before, after), recordsOf(after, before));
     if (changed.length === 0) return;
     this.#means.running()?.say({
       type: 'config-reloaded',
@@ -222,6 +222,12 @@ export class Books {
       },
     });
   }
+}
+
+/** Of those that are not letter for letter the same: mostly none, and to read them all takes as long as to start ten organs. */
+function recordsOf(some: ReadonlyMap<string, string>, others: ReadonlyMap<string, string>): Map<string, OrganRecord> {
+  const differ = [...some].filter(([organ, record]) => others.get(organ) !== record);
+  return new Map(differ.map(([organ, record]) => [organ, JSON.parse(record) as OrganRecord]));
 }
 
 function causeOf({ ours, memoryLimit, oomKilled }: ExitRecord): string {

@@ -1,4 +1,3 @@
-import type { OrganRecord } from '../../core/config/changes.ts';
 import type { SystemEvent } from '../../core/events.ts';
 import type { Json } from '../../core/json.ts';
 import type { Desired, InstanceStatus } from '../../core/status.ts';
@@ -58,11 +57,10 @@ export class Store {
     return this.#recorder.isWritable;
   }
 
-  /** Durable. */
-  recordBoot(boot: BootStart): boolean {
+  recordBoot(boot: BootStart): void {
     this.#boot = { ...boot, endedAt: null, how: null };
     this.#recorder.pending.boots.set(boot.bootId, this.#boot);
-    return this.flush({ durable: true });
+    this.#recorder.soon();
   }
 
   /** Durable. The boot may have been recorded by an earlier supervisor. `how`: in a few words, for people. */
@@ -81,11 +79,11 @@ export class Store {
     this.#recorder.soon();
   }
 
-  /** The organs as they were saved last, by this supervisor or an earlier one. */
-  organs(): ReadonlyMap<string, OrganRecord> {
+  /** The organs as they were saved last, by this supervisor or an earlier one: each one's `config`, the JSON of an `OrganRecord`. */
+  organs(): ReadonlyMap<string, string> {
     const sql = 'select organ, config from organ order by position';
     const rows = this.#recorder.read((db) => db.prepare<[], { organ: string; config: string }>(sql).all(), []);
-    return new Map(rows.map(({ organ, config }) => [organ, JSON.parse(config) as OrganRecord]));
+    return new Map(rows.map(({ organ, config }) => [organ, config]));
   }
 
   /** Inserts or replaces these; hand over only those that changed. */

@@ -26,10 +26,10 @@ export type Mask = (text: string) => string;
 /** The values of every variable of every organ that `redact` names. */
 export function secretsOf({ redact, organs }: Pick<SystemConfig, 'redact' | 'organs'>): string[] {
   const isSecret = secretMatcher(redact);
-  const values = Object.values(organs).flatMap(({ env }) =>
-    Object.entries(env).flatMap(([name, value]) => (isSecret(name) ? [value] : [])),
-  );
-  return [...new Set(values)];
+  // Organs share the caller's environment: each name is looked at once.
+  const names = new Set(Object.values(organs).flatMap(({ env }) => Object.keys(env)));
+  const secret = [...names].filter(isSecret);
+  return [...new Set(Object.values(organs).flatMap(({ env }) => secret.flatMap((name) => env[name] ?? [])))];
 }
 
 /** As `secretMasker`, and azora's own tokens besides: for whatever leaves azora. */

@@ -32,8 +32,8 @@ export function advanceBoot(system: SystemState, at: Instant): Progress {
 
   while (boot.step < steps.length) {
     const organs = steps[boot.step]!.organs.filter((organ) => boot.wanted.has(organ));
+    if (!areSettled(system, organs)) return { boot, effects };
     const instances = organs.flatMap((organ) => instancesOf(system, organ));
-    if (!instances.every((instance) => isSettled(system, instance))) return { boot, effects };
     const bad = instances.filter((instance) => hasFailed(system, instance)).map((instance) => instance.name);
     if (organs.length > 0) {
       effects.push(
@@ -45,8 +45,8 @@ export function advanceBoot(system: SystemState, at: Instant): Progress {
     if (next) effects.push(...stepStarted({ ...system, boot }));
   }
 
+  if (!areSettled(system, boot.wanted)) return { boot, effects };
   const wanted = [...boot.wanted].flatMap((organ) => instancesOf(system, organ));
-  if (!wanted.every((instance) => isSettled(system, instance))) return { boot, effects };
 
   if (boot.step === steps.length) {
     const monitored = wanted.filter((instance) => instance.state.tag === 'ready' && !instance.state.assumed).length;
@@ -182,6 +182,14 @@ function criticalFailure(system: SystemState): { reason: string; failed: string[
     }
   }
   return null;
+}
+
+/** Asked after every input, and mostly answered by the first that is still on its way. */
+function areSettled(system: SystemState, organs: Iterable<string>): boolean {
+  for (const organ of organs) {
+    if (!instancesOf(system, organ).every((instance) => isSettled(system, instance))) return false;
+  }
+  return true;
 }
 
 /** Nothing more is going to happen to it in this boot by itself. */
