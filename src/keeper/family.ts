@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { HAS_PROC, type ProcStat, readStat } from './identity.ts';
-import { childrenOf, childrenOfThread, cookieOf, markOf, type ProcessTable, SharedTable } from './process-table.ts';
+import {
+  childrenOf,
+  childrenOfThread,
+  cookieOf,
+  hasNotRunSince,
+  markOf,
+  type ProcessTable,
+  runOf,
+  SharedTable,
+} from './process-table.ts';
 import type { Identity } from './protocol.ts';
 
 /**
@@ -34,6 +43,10 @@ export interface Root extends Identity {
 
 export type Member = ProcStat & { readonly command?: string | null };
 
+/** See `TreeMember`. */
+type Glanced = Pick<Member, 'pid' | 'session' | 'name' | 'command'> & { readonly asBefore: boolean };
+const asSeen = (member: Member): Glanced => ({ ...member, asBefore: false });
+
 /** Below 2^57 and above anything a limit is set to in earnest. */
 export const markFor = (cookie: string): bigint =>
   (1n << 56n) | BigInt(`0x${createHash('sha256').update(cookie).digest('hex').slice(0, 14)}`);
@@ -51,6 +64,8 @@ export class Family {
   readonly #options: FamilyOptions;
   readonly #walks: boolean;
   readonly #table = new SharedTable();
+  /** Leaders that had no children when they were glanced at, and how much they had run. */
+  readonly #asleep = new WeakMap<Root, string>();
   /** Branch tops for this turn of the event loop. */
   #tops: Map<Root | null, number[]> | null = null;
 
@@ -78,6 +93,26 @@ export class Family {
       : select(root, await this.#table.read(), this.#options.spared());
     root.known = new Map(members.map(({ pid, startTime }) => [pid, startTime]));
     return members.sort((a, b) => Number(b.pid === root.pid) - Number(a.pid === root.pid));
+  }
+
+  /**
+   * As `membersOf`, for whoever asks of all lives from time to time: of a leader that lives nothing is looked up that is known anyway, and
+   * of one that sleeps without children only that it still does.
+   */
+  async glanceAt(root: Root): Promise<Glanced[]> {
+    if (root.ended || !this.isCertain(root)) return (await this.membersOf(root)).map(asSeen);
+    const { pid } = root;
+    const others = this.#topsOf(root).filter((each) => each !== pid);
+    // It leads its session, which it cannot leave, from its birth on.
+    const leader = { pid, session: pid, name: '' };
+    const asleep = this.#asleep.get(root);
+    if (asleep !== undefined && others.length === 0 && hasNotRunSince(pid, asleep))
+      return [{ ...leader, asBefore: true }];
+    const run = runOf(pid); // before its children: what it does from now on is seen the next time
+    const below = this.#walk([...childrenOf(pid), ...others]);
+    if (run !== null && below.length === 0) this.#asleep.set(root, run);
+    else this.#asleep.delete(root);
+    return [{ ...leader, asBefore: false }, ...below.map(asSeen)];
   }
 
   /** Children that came to us from no life that is remembered. */

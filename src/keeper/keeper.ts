@@ -154,6 +154,8 @@ export class Keeper {
       },
       signal: (params) => this.#signal(params),
       tree: (key) => this.#with(key, (life) => this.#trees.list(life)),
+      trees: ({ lives }) =>
+        Promise.all(lives.map(async (key) => this.#with(key, (life) => this.#trees.glanceAt(life)))),
       killTree: (params) =>
         this.#with(params, (life) => {
           failpoint('keeper:killing');

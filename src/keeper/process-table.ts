@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { PROC_BYTES, readProc } from '../adapters/proc-file.ts';
 import { HAS_PROC, isShortage, type ProcStat, readStat } from './identity.ts';
 
 /** All processes of the machine, read once for everybody who asks at the same time. */
@@ -51,10 +52,10 @@ export class ProcessTable {
 }
 
 export async function readProcessTable(): Promise<ProcessTable> {
-  return new ProcessTable(HAS_PROC ? readProc() : await readPs());
+  return new ProcessTable(HAS_PROC ? readAll() : await readPs());
 }
 
-function readProc(): Map<number, ProcessRow> {
+function readAll(): Map<number, ProcessRow> {
   const table = new Map<number, ProcessRow>();
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
@@ -140,9 +141,22 @@ export function childrenOfThread(pid: number, thread: number | string): number[]
   return text ? text.split(' ').map(Number) : [];
 }
 
+/**
+ * How much of the processors a process of one thread has had so far: as long as that stays the same it has not run, so that it has
+ * neither opened nor forked anything. null: it has several threads, or the kernel does not count.
+ */
+export function runOf(pid: number): string | null {
+  return readdirOrNone(`/proc/${pid}/task`).length === 1 ? readOrNull(`/proc/${pid}/schedstat`) : null;
+}
+
+/** Whether what `runOf` said of a process holds still. */
+export const hasNotRunSince = (pid: number, run: string): boolean => readOrNull(`/proc/${pid}/schedstat`) === run;
+
 function readOrNull(path: string): string | null {
   try {
-    return readFileSync(path, 'latin1');
+    const head = readProc(path);
+    // A list is cut between two of its numbers, not at the end of the buffer.
+    return head.length < PROC_BYTES - 64 ? head : readFileSync(path, 'latin1');
   } catch (error) {
     if (isShortage(error)) throw error;
     return null; // the process ended, or is another user's

@@ -107,6 +107,16 @@ export interface Life extends LifeKey, Identity {
   readonly limits?: HeldLimits;
 }
 
+/** A process of a tree, as far as it costs little to tell. */
+export interface TreeMember {
+  readonly pid: number;
+  readonly session: number;
+  /** null: /proc tells it. */
+  readonly command: string | null;
+  /** It has certainly not run since the trees were asked for last: what it holds, it held then. */
+  readonly asBefore: boolean;
+}
+
 export interface ProcessInfo {
   readonly pid: number;
   /** Its command, shortened, for messages. */
@@ -148,6 +158,8 @@ export type KeeperMethods = {
   };
   /** Who is left of a life's tree: group, session, descendants, cookie. The leader, while it lives, comes first. */
   tree: { params: LifeKey; result: readonly ProcessInfo[] };
+  /** Who is in each of these trees, for whoever looks at them all from time to time. */
+  trees: { params: { lives: readonly LifeKey[] }; result: readonly (readonly TreeMember[])[] };
   /**
    * SIGKILLs the whole tree and whatever it forks meanwhile, until it is empty or `timeoutMs` have passed; what could not be
    * killed is the answer.

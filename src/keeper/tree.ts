@@ -1,6 +1,6 @@
 import type { Family, Member, Root } from './family.ts';
 import { commandOf, HAS_PROC, isShortage, lifeOf, shorten } from './identity.ts';
-import type { ProcessInfo } from './protocol.ts';
+import type { ProcessInfo, TreeMember } from './protocol.ts';
 
 /** Signals a life's whole tree and waits for its end. */
 
@@ -32,6 +32,12 @@ export class Trees {
 
   async list(root: Root): Promise<ProcessInfo[]> {
     return (await this.#family.membersOf(root)).map(describe);
+  }
+
+  async glanceAt(root: Root): Promise<TreeMember[]> {
+    return (await this.#family.glanceAt(root)).map(({ pid, session, name, command, asBefore }) => {
+      return { pid, session, command: HAS_PROC ? null : shorten(command ?? name), asBefore };
+    });
   }
 
   /** Signals each member once. Answers whom. */

@@ -228,7 +228,7 @@ export class Wiring {
       folder,
       state: () => this.#supervisor!.state,
       // What cannot be seen is not over: a round without the keeper is none.
-      treeOf: async (life) => this.#keeper.channel.request('tree', life),
+      treesOf: async (lives) => this.#keeper.channel.request('trees', { lives }),
       portsOf: (instance) => this.#endpoints.portsOf(instance),
       runChecks: (config) => this.#effects.runChecks(this.#supervisor!.state, config.security.checks),
       onFindings: (findings) => this.#report(findings),

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readStat } from '../../src/keeper/identity.ts';
 import { parsePs } from '../../src/keeper/process-table.ts';
@@ -55,6 +56,25 @@ describe.each(['posix_spawn', 'child_process'])('%s', (kind) => {
     const escaped = pids.get('emptied-environment')!;
     if (!isFound('emptied-environment')) process.kill(escaped, 'SIGKILL');
     else expect(lives(escaped)).toBe(false);
+  });
+
+  test('a glance at all: who sleeps is said to, and whoever has run since, or has children, is not', async () => {
+    const run = (instance: string, ...argv: [string, ...string[]]) => rig.run(argv, { instance });
+    const sleeper = await run('sleeper', 'sleep', '1000');
+    const waker = await run('waker', 'sh', '-c', 'kill -STOP $$; exec sleep 1000');
+    const parent = await run('parent', 'sh', '-c', 'sleep 1000 & wait');
+    const stopped = () => readFileSync(`/proc/${waker.pid}/stat`, 'latin1').split(' ')[2] === 'T';
+    const glance = () => rig.channel.request('trees', { lives: [sleeper, waker, parent] });
+    await expect.poll(stopped, { timeout: 10_000 }).toBe(true);
+    const certain = kind === 'posix_spawn';
+    const asBefore = async () => (await glance()).map((tree) => tree.map((each) => each.asBefore));
+    await expect.poll(asBefore, { timeout: 10_000 }).toEqual([[certain], [certain], [false, false]]);
+    const [asleep, , both] = await glance();
+    expect(asleep).toEqual([{ pid: sleeper.pid, session: sleeper.pid, command: null, asBefore: certain }]);
+    expect(both!.map(({ session }) => session)).toEqual([parent.pid, parent.pid]);
+
+    process.kill(waker.pid, 'SIGCONT');
+    await expect.poll(async () => (await asBefore())[1], { timeout: 10_000, interval: 1 }).toEqual([false]);
   });
 
   test('kills a fork bomb of 255 that changes sessions and ignores TERM', { timeout: 20_000 }, async () => {

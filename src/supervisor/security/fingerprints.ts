@@ -9,6 +9,10 @@ import type { Finding } from '../../core/security.ts';
 /** What tells a file from itself after a change (nobody can set a ctime); null: there was none. */
 type Print = string | null;
 
+/** What is seen of a file; null: nothing. */
+type Seen = BigIntStats | null;
+type Look = (path: string) => Seen;
+
 /** What an organ is started from, as it was found at the boot or when it was declared so. */
 interface Programs {
   /** A digest of the declaration that they belong to: it is written down, and an argument may be a secret. */
@@ -43,7 +47,7 @@ export class Fingerprints {
     for (const organ of Object.values(config.organs)) {
       const declared = digest([organ.command.argv, organ.cwd, organ.env.PATH]);
       if (this.#organs.get(organ.name)?.declared === declared) continue;
-      const programs = { declared, executable: executableOf(organ)?.path ?? null, scripts: scriptsOf(organ) };
+      const programs = { declared, executable: executableOf(organ, look), scripts: scriptsOf(organ) };
       this.#organs.set(organ.name, programs);
       for (const path of [programs.executable, ...programs.scripts]) if (path !== null) this.#know(path);
     }
@@ -58,8 +62,8 @@ export class Fingerprints {
     return this.#organs.get(organ);
   }
 
-  /** What has become of a file, for evidence; null: it is as it was. `stat` is what was seen of it, if it was looked at already. */
-  change(path: string, stat = look(path)): string | null {
+  /** What has become of a file, for evidence, by what is seen of it now; null: it is as it was. */
+  change(path: string, stat: Seen): string | null {
     const print = this.#prints.get(path);
     if (print === undefined || print === printFrom(stat)) return null;
     return stat === null ? `${path} is gone` : `${path}, modified ${stat.mtime.toISOString()}`;
@@ -74,7 +78,13 @@ const digest = (value: unknown): string => createHash('sha256').update(JSON.stri
 
 /** What would be run now is not what was booted. */
 export function changedFiles(config: SystemConfig, prints: Fingerprints): Finding[] {
-  const file = prints.change(config.file);
+  // One look at each for a whole round: organs share their programs, and whoever removes a file between two looks has not changed it.
+  const seen = new Map<string, Seen>();
+  const lookOnce: Look = (path) => {
+    if (!seen.has(path)) seen.set(path, look(path));
+    return seen.get(path)!;
+  };
+  const file = prints.change(config.file, lookOnce(config.file));
   const ofFile: Finding = {
     id: 'file-changed:azora.yaml',
     severity: 'Low',
@@ -85,34 +95,33 @@ export function changedFiles(config: SystemConfig, prints: Fingerprints): Findin
   };
   return [
     ...(file === null ? [] : [ofFile]),
-    ...Object.values(config.organs).flatMap((organ) => changedIn(organ, prints)),
+    ...Object.values(config.organs).flatMap((organ) => changedIn(organ, prints, lookOnce)),
   ];
 }
 
-function changedIn(organ: OrganConfig, prints: Fingerprints): Finding[] {
+function changedIn(organ: OrganConfig, prints: Fingerprints, lookAt: Look): Finding[] {
   const known = prints.programsOf(organ.name);
   if (!known) return [];
   const remedy = `If that was you: azora restart ${organ.name}; the finding ends with the next boot.`;
   const findings: Finding[] = [];
-  const found = executableOf(organ);
-  // Of one look: whoever removes the file between two is not reported to have changed it.
-  const changed = found && prints.change(found.path, found.stat);
-  if ((found?.path ?? null) !== known.executable) {
-    const [was, is] = [known.executable ?? 'nowhere', found?.path ?? 'nowhere'];
+  const found = executableOf(organ, lookAt);
+  const changed = found === null ? null : prints.change(found, lookAt(found));
+  if (found !== known.executable) {
+    const [was, is] = [known.executable ?? 'nowhere', found ?? 'nowhere'];
     findings.push({
       ...{ id: `executable-moved:${organ.name}`, severity: 'High', organ: organ.name, remedy },
       message: `the executable of ${organ.name} is found in another place than at the boot`,
       evidence: `${organ.command.argv[0]} was ${was} and is ${is}`,
     });
-  } else if (found && changed !== null) {
+  } else if (changed !== null) {
     findings.push({
-      ...{ id: `file-changed:${organ.name}:${found.path}`, severity: 'High', organ: organ.name, remedy },
+      ...{ id: `file-changed:${organ.name}:${found}`, severity: 'High', organ: organ.name, remedy },
       message: `the executable of ${organ.name} has changed since the boot`,
       evidence: changed,
     });
   }
   for (const path of known.scripts) {
-    const evidence = path === known.executable ? null : prints.change(path);
+    const evidence = path === known.executable ? null : prints.change(path, lookAt(path));
     if (evidence === null) continue;
     findings.push({
       ...{ id: `file-changed:${organ.name}:${path}`, severity: 'Medium', organ: organ.name, remedy },
@@ -123,24 +132,19 @@ function changedIn(organ: OrganConfig, prints: Fingerprints): Finding[] {
   return findings;
 }
 
-/** Where an organ's executable is found, and what was seen of it there; null: nowhere. */
-function executableOf({ command, cwd, env }: OrganConfig): { path: string; stat: BigIntStats } | null {
+/** Where an organ's executable is found; null: nowhere. */
+function executableOf({ command, cwd, env }: OrganConfig, lookAt: Look): string | null {
   const [word] = command.argv;
-  if (word.includes('/')) {
-    const path = resolve(cwd, word);
-    const stat = look(path);
-    return stat?.isFile() ? { path, stat } : null;
-  }
+  if (word.includes('/')) return lookAt(resolve(cwd, word))?.isFile() ? resolve(cwd, word) : null;
   for (const folder of (env.PATH ?? '').split(':')) {
     const path = join(isAbsolute(folder) ? folder : resolve(cwd, folder), word);
-    const stat = look(path);
-    if (stat && isExecutable(stat)) return { path, stat };
+    if (isExecutable(lookAt(path))) return path;
   }
   return null;
 }
 
 /** Somebody may execute it: a search of the PATH goes past what nobody may. */
-const isExecutable = (stat: BigIntStats): boolean => stat.isFile() && (stat.mode & 0o111n) !== 0n;
+const isExecutable = (stat: Seen): boolean => stat?.isFile() === true && (stat.mode & 0o111n) !== 0n;
 
 function scriptsOf({ command, cwd }: OrganConfig): string[] {
   if (command.shell) return [];
@@ -154,14 +158,13 @@ function scriptsOf({ command, cwd }: OrganConfig): string[] {
 
 const printOf = (path: string): Print => printFrom(look(path));
 
-const printFrom = (stat: BigIntStats | null): Print =>
-  stat && `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+const printFrom = (stat: Seen): Print => stat && `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
 
 /**
  * null when nothing can be seen there: it is gone, a folder on the way is closed to this user, or the word is no path at all (a
  * program's text is longer than any name).
  */
-function look(path: string): BigIntStats | null {
+function look(path: string): Seen {
   try {
     return statSync(path, { bigint: true });
   } catch {

@@ -4,11 +4,18 @@ import { FailureError } from '../../core/failures.ts';
 import type { CheckOutcome } from '../../core/machine/inputs.ts';
 import { lifeOf, type SystemState } from '../../core/machine/state.ts';
 import { type Finding, mergeFindings } from '../../core/security.ts';
-import type { LifeKey, ProcessInfo } from '../../keeper/protocol.ts';
+import type { LifeKey, TreeMember } from '../../keeper/protocol.ts';
 
 import { openFiles } from './files.ts';
 import { changedFiles, Fingerprints, type RememberedPrints } from './fingerprints.ts';
-import { escapedProcesses, listenersOfARound, strangersOnPorts, type Tree, undeclaredListeners } from './processes.ts';
+import {
+  escapedProcesses,
+  HeldSockets,
+  listenersOfARound,
+  strangersOnPorts,
+  type Tree,
+  undeclaredListeners,
+} from './processes.ts';
 
 import { SecretsInLogs } from './secrets-in-logs.ts';
 
@@ -17,7 +24,7 @@ import { SecretsInLogs } from './secrets-in-logs.ts';
 export interface MonitorMeans {
   readonly folder: StateFolder;
   readonly state: () => SystemState;
-  readonly treeOf: (life: LifeKey) => Promise<readonly ProcessInfo[]>;
+  readonly treesOf: (lives: readonly LifeKey[]) => Promise<readonly (readonly TreeMember[])[]>;
   readonly portsOf: (instance: string) => Readonly<Record<string, number>>;
   /** Carries out the file's own checks. */
   readonly runChecks: (config: SystemConfig) => Promise<readonly CheckOutcome[]>;
@@ -32,6 +39,7 @@ export class SecurityMonitor {
   #prints = new Fingerprints();
   #taken: SystemConfig | null = null;
   readonly #secrets: SecretsInLogs;
+  readonly #held = new HeldSockets();
   #timer: NodeJS.Timeout | null = null;
   #looking = false;
 
@@ -92,14 +100,16 @@ export class SecurityMonitor {
     const state = this.#means.state();
     const { config } = state;
     if (config !== this.#taken) this.#take(config);
+    // Before the trees: of a round that fails after them nothing is known, and what runs no more since is looked at all the same.
+    const held = this.#held.round();
     const trees = await this.#trees(state);
     const checks = await this.#means.runChecks(config);
     const listeners = listenersOfARound();
     return mergeFindings([
       ...changedFiles(config, this.#prints),
       ...openFiles(config, this.#means.folder),
-      ...undeclaredListeners(trees, listeners),
-      ...strangersOnPorts(trees, listeners),
+      ...undeclaredListeners(trees, listeners, held),
+      ...strangersOnPorts(trees, listeners, held),
       ...escapedProcesses(trees),
       ...runningAsRoot(config),
       ...this.#secrets.round(
@@ -116,14 +126,16 @@ export class SecurityMonitor {
       const life = lifeOf(instance);
       return life && instance.state.tag === 'ready' ? [{ instance, life }] : [];
     });
-    return Promise.all(
-      alive.map(async ({ instance, life }) => ({
-        organ: instance.organ,
-        instance: instance.name,
-        processes: await this.#means.treeOf({ instance: instance.name, generation: life.generation }),
-        ports: Object.values(this.#means.portsOf(instance.name)),
-      })),
+    if (alive.length === 0) return [];
+    const trees = await this.#means.treesOf(
+      alive.map(({ instance, life }) => ({ instance: instance.name, generation: life.generation })),
     );
+    return alive.map(({ instance }, index) => ({
+      organ: instance.organ,
+      instance: instance.name,
+      processes: trees[index] ?? [],
+      ports: Object.values(this.#means.portsOf(instance.name)),
+    }));
   }
 }
 

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { type Listening, listeningSockets, socketsOf, whoListens } from '../../adapters/sockets-table.ts';
 import type { Finding } from '../../core/security.ts';
-import type { ProcessInfo } from '../../keeper/protocol.ts';
+import { commandOf, readStat } from '../../keeper/identity.ts';
+import type { TreeMember } from '../../keeper/protocol.ts';
 
 /** What an organ's processes do that nobody declared. */
 
@@ -9,9 +9,28 @@ export interface Tree {
   readonly organ: string;
   readonly instance: string;
   /** The leader first. */
-  readonly processes: readonly ProcessInfo[];
+  readonly processes: readonly TreeMember[];
   /** The ports that the file gives it. */
   readonly ports: readonly number[];
+}
+
+/** Which sockets a process holds. */
+export type Holdings = (process: TreeMember) => ReadonlySet<string>;
+
+/** Of a process that has not run since it was looked at last, what it held then. */
+export class HeldSockets {
+  #before = new Map<number, ReadonlySet<string>>();
+
+  round(): Holdings {
+    const before = this.#before;
+    const now = new Map<number, ReadonlySet<string>>();
+    this.#before = now;
+    return ({ pid, asBefore }) => {
+      const held = now.get(pid) ?? (asBefore ? before.get(pid) : undefined) ?? socketsOf(pid);
+      now.set(pid, held);
+      return held;
+    };
+  }
 }
 
 /** The machine's sockets that listen. */
@@ -30,10 +49,10 @@ export function listenersOfARound(): Listeners {
 }
 
 /** Ports that no organ declares, and addresses that others can reach. */
-export function undeclaredListeners(trees: readonly Tree[], listeners: Listeners): Finding[] {
+export function undeclaredListeners(trees: readonly Tree[], listeners: Listeners, socketsHeldBy: Holdings): Finding[] {
   return trees.flatMap((tree) =>
-    tree.processes.flatMap(({ pid, command }) =>
-      [...socketsOf(pid)].flatMap((inode): Finding[] => {
+    tree.processes.flatMap((member) =>
+      [...socketsHeldBy(member)].flatMap((inode): Finding[] => {
         const socket = listeners().find((each) => each.inode === inode);
         if (!socket) return [];
         const declared = tree.ports.includes(socket.port);
@@ -47,7 +66,7 @@ export function undeclaredListeners(trees: readonly Tree[], listeners: Listeners
             message: declared
               ? `${tree.instance} can be reached from other machines`
               : `${tree.instance} listens on a port that it does not declare`,
-            evidence: `pid ${pid} (${command}) listens on ${where}`,
+            evidence: `pid ${member.pid} (${titleOf(member)}) listens on ${where}`,
             remedy: declared
               ? 'Bind it to 127.0.0.1, or put the gateway in front of it.'
               : `Declare it (ports:), or find out why it listens.`,
@@ -62,11 +81,11 @@ export function undeclaredListeners(trees: readonly Tree[], listeners: Listeners
  * Ports of an organ on which somebody else listens: whoever asks the organ is answered by that one, its health check included. Only where
  * it can be seen who it is.
  */
-export function strangersOnPorts(trees: readonly Tree[], listeners: Listeners): Finding[] {
+export function strangersOnPorts(trees: readonly Tree[], listeners: Listeners, socketsHeldBy: Holdings): Finding[] {
   return trees.flatMap((tree) =>
     tree.ports.flatMap((port): Finding[] => {
       const inodes = listeners().flatMap((socket) => (socket.port === port ? [socket.inode] : []));
-      if (inodes.length === 0 || tree.processes.some(({ pid }) => hasOneOf(socketsOf(pid), inodes))) return [];
+      if (inodes.length === 0 || tree.processes.some((each) => hasOneOf(socketsHeldBy(each), inodes))) return [];
       const who = whoListens(port);
       if (!who || tree.processes.some(({ pid }) => pid === who.pid)) return [];
       return [
@@ -92,29 +111,24 @@ export function escapedProcesses(trees: readonly Tree[]): Finding[] {
     const [leader, ...others] = tree.processes;
     if (!leader) return [];
     return others
-      .filter(({ pid }) => {
-        const session = sessionOf(pid);
-        return session !== null && session !== leader.pid;
-      })
-      .map(
-        ({ pid, command }): Finding => ({
+      .filter(({ session }) => session !== leader.pid)
+      .map((member): Finding => {
+        const command = titleOf(member);
+        return {
           id: `escaped:${tree.instance}:${command}`,
           severity: 'Low',
           organ: tree.organ,
           message: `a process of ${tree.instance} has left its session`,
-          evidence: `pid ${pid} (${command})`,
+          evidence: `pid ${member.pid} (${command})`,
           remedy: 'azora ends it with the organ all the same; run it in the foreground, or as an organ of its own.',
-        }),
-      );
+        };
+      });
   });
 }
 
-/** The session of a process; null where the system does not tell, or it is gone. */
-function sessionOf(pid: number): number | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
-  } catch {
-    return null;
-  }
+/** What a process runs. Looked up for those only of which there is something to say. */
+function titleOf({ pid, command }: TreeMember): string {
+  if (command !== null) return command;
+  const stat = readStat(pid);
+  return stat ? commandOf(stat) : 'gone meanwhile';
 }

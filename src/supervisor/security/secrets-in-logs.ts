@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { logName, type Stream } from '../../adapters/logs/format.ts';
 import { TimeIndex } from '../../adapters/logs/time-index.ts';
@@ -42,7 +42,9 @@ export class SecretsInLogs {
    */
   round(config: SystemConfig, since: number, instances: readonly Writer[]): Finding[] {
     const isSecret = secretMatcher(config.redact);
+    const writers = this.#writers();
     for (const { organ, instance } of instances) {
+      if (!writers.has(organ)) continue;
       const secrets = Object.entries(config.organs[organ]!.env)
         .filter(([name, value]) => isSecret(name) && value.length >= SHORTEST)
         .map(([name, value]) => ({ name, bytes: Buffer.from(value) }));
@@ -57,6 +59,15 @@ export class SecretsInLogs {
       }
     }
     return [...this.#found.values()];
+  }
+
+  /** Organs that have a folder: who has never written anything has none. */
+  #writers(): Set<string> {
+    try {
+      return new Set(readdirSync(this.#logs));
+    } catch {
+      return new Set(); // it has been taken away
+    }
   }
 
   /** What was written since the last round, and `overlap` bytes before that. */
