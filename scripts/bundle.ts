@@ -10,14 +10,28 @@ import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
 export const root = join(import.meta.dirname, '..');
 
 /**
- * Everything that these load at once goes into one file: the commands that have to answer at once, and before them what asks
- * while they are being loaded. Apart from the entry, since keeper and supervisor, which begin there too, need little of it.
+ * What is wanted at the first moment, so that each process finds it in a few files, and little else in them. A module is in the first of
+ * these that it belongs to; what belongs to none is divided by the bundler.
  */
-const HOT = {
-  ahead: ['cli/ask-ahead.ts'],
-  plain: ['cli/process.ts'],
-  hot: ['cli/program.ts', 'cli/commands/status.ts', 'cli/commands/down.ts'],
+const FIRST: Readonly<Record<string, (loadedBy: LoadedBy) => ReadonlySet<string>>> = {
+  /** What `up` does before anything else, and everybody needs. */
+  start: (loadedBy) => loadedBy('cli/head-start.ts'),
+  /** What `status` and `down` ask while the rest of them is being loaded, and what they have in common with the daemons. */
+  ahead: (loadedBy) =>
+    new Set([...loadedBy('cli/ask-ahead.ts'), ...both(loadedBy('cli/process.ts'), loadedBy(...DAEMONS))]),
+  /** What the daemons have in common with other commands: they have no command line to read. */
+  common: (loadedBy) => both(loadedBy(...COMMANDS), loadedBy(...DAEMONS)),
+  plain: (loadedBy) => loadedBy('cli/process.ts'),
+  hot: (loadedBy) => loadedBy(...COMMANDS),
 };
+const DAEMONS = ['keeper/main.ts', 'supervisor/main.ts'];
+const COMMANDS = ['cli/program.ts', 'cli/commands/status.ts', 'cli/commands/down.ts'];
+
+const both = (some: ReadonlySet<string>, others: ReadonlySet<string>): Set<string> =>
+  new Set([...some].filter((id) => others.has(id)));
+
+/** The modules that these load at once, themselves included. */
+type LoadedBy = (...paths: readonly string[]) => Set<string>;
 
 export interface BundleOptions {
   /** Name → file below src/. `main` is the program. */
@@ -55,7 +69,7 @@ export async function bundle({ entries, build, external, plugins = [] }: BundleO
       chunkFileNames: 'chunks/[name].js',
       comments: { legal: true, annotation: false, jsdoc: false },
       dynamicImportInCjs: false, // code that the single binary runs out of itself has `require` alone
-      codeSplitting: { groups: [{ debugName: 'hot', name: hotChunk() }] },
+      codeSplitting: { groups: firstGroups() },
     });
     const chunks = output.filter((part): part is OutputChunk => part.type === 'chunk');
     const modules = chunks.flatMap(({ moduleIds }) => moduleIds);
@@ -84,27 +98,33 @@ function childProcessOnDemand(): Plugin {
   };
 }
 
-/** Names the chunk of a module: the first of those in HOT that loads it at once, or none. */
-function hotChunk() {
-  let chunks: readonly (readonly [string, ReadonlySet<string>])[] | undefined;
-  return (id: string, graph: { getModuleInfo(id: string): { readonly importedIds: readonly string[] } | null }) => {
-    chunks ??= Object.entries(HOT).map(([name, paths]) => {
-      const start = paths.map((path) => join(root, 'src', path));
-      return [name, closure(start, (module) => graph.getModuleInfo(module)?.importedIds ?? [])];
-    });
-    return chunks.find(([, modules]) => modules.has(id))?.[0] ?? null;
-  };
+function firstGroups() {
+  let groups: ReadonlyMap<string, ReadonlySet<string>> | undefined;
+  return Object.keys(FIRST).map((name, index, all) => ({
+    debugName: name,
+    priority: all.length - index,
+    name: (id: string, graph: Graph) => {
+      groups ??= new Map(Object.entries(FIRST).map(([key, of]) => [key, of(loadedByIn(graph))]));
+      return groups.get(name)!.has(id) ? name : null;
+    },
+  }));
 }
 
-function closure(start: readonly string[], next: (id: string) => readonly string[]): Set<string> {
-  const seen = new Set<string>();
-  const open = [...start];
-  for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    if (seen.has(id)) continue;
-    seen.add(id);
-    open.push(...next(id));
-  }
-  return seen;
+interface Graph {
+  getModuleInfo(id: string): { readonly importedIds: readonly string[] } | null;
+}
+
+function loadedByIn(graph: Graph): LoadedBy {
+  return (...paths) => {
+    const seen = new Set<string>();
+    const open = paths.map((path) => join(root, 'src', path));
+    for (let id = open.pop(); id !== undefined; id = open.pop()) {
+      if (seen.has(id)) continue;
+      seen.add(id);
+      open.push(...(graph.getModuleInfo(id)?.importedIds ?? []));
+    }
+    return seen;
+  };
 }
 
 /** The licence of every package that one of these files is from. */
