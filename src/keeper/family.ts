@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { HAS_PROC, type ProcStat, readStat } from './identity.ts';
+import { HAS_PROC, isShortage, type ProcStat, readStat } from './identity.ts';
 import {
   childrenOf,
   childrenOfThread,
@@ -78,6 +78,16 @@ export class Family {
   /** Whether everything about this life's tree is told to us by the end of a child. */
   isCertain(root: Root): boolean {
     return this.#walks && root.ownChild;
+  }
+
+  /** Whether nothing is left of a life whose leader has just been reaped. false where that takes a look at the whole machine. */
+  isAlone(root: Root): boolean {
+    try {
+      return this.isCertain(root) && this.#walk(this.#topsOf(root)).length === 0;
+    } catch (error) {
+      if (isShortage(error)) return false;
+      throw error;
+    }
   }
 
   /** A child ended: what was seen in this turn holds no more. */

@@ -51,6 +51,7 @@ export class Keeper {
       spawner: this.#spawner,
       libc: this.#spawner.kind === 'posix_spawn' ? libc : null,
       tell: this.#server.tell,
+      isAlone: (life) => this.#family.isAlone(life),
       onEnd: () => {
         this.#trees.news();
         this.#endIfDeserted();
@@ -85,6 +86,7 @@ export class Keeper {
   }
 
   onReaped(batch: readonly Reaped[]): void {
+    this.#family.invalidate();
     for (const child of batch) {
       try {
         if (!this.#lives.onReaped(child)) this.#supervisor.onReaped(child);

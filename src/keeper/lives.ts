@@ -25,6 +25,8 @@ export interface LivesOptions {
   readonly spawner: Spawner;
   readonly libc: Libc | null;
   readonly tell: <K extends keyof KeeperNotices>(notice: K, params: KeeperNotices[K]) => void;
+  /** Nothing is left of the tree of one that has just ended. */
+  readonly isAlone: (life: Life) => boolean;
   /** A life ended whose process was not our child. */
   readonly onEnd: () => void;
   /** For keeper.log. */
@@ -238,7 +240,7 @@ export class Lives {
     if (this.#running.get(life.instance) === life) this.#running.delete(life.instance);
     this.#journal.append({ type: 'exited', ...exit });
     failpoint('keeper:exit-journalled');
-    this.#options.tell('exited', exit);
+    this.#options.tell('exited', !ours && this.#options.isAlone(life) ? { ...exit, alone: true } : exit);
     failpoint('keeper:exit-told');
   }
 

@@ -185,7 +185,8 @@ export type KeeperMethods = {
 /** What the keeper tells the supervisor unasked. */
 export type KeeperNotices = {
   /** Sent after the last byte of output that could be had was written to the log. */
-  exited: ExitRecord;
+  /** `alone`: nothing else was in its tree. Told only where that is known at once, and of no end that azora asked for. */
+  exited: ExitRecord & { readonly alone?: true };
   signalledReady: LifeKey & { at: number /** the matching line, for `log` */; detail: string | null };
   /** Output of this instance cannot be kept in full: disk full, folder removed …; `lostBytes` since the last word. */
   logTrouble: { instance: string; message: string; lostBytes: number };

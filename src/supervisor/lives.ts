@@ -1,7 +1,7 @@
 import { failpoint } from '../adapters/failpoint.ts';
 import type { OrganConfig } from '../core/config/model.ts';
 import { FailureError } from '../core/failures.ts';
-import type { ExitRecord, LifeKey, ProcessInfo, SpawnRequest, SpawnResult } from '../keeper/protocol.ts';
+import type { KeeperNotices, LifeKey, ProcessInfo, SpawnRequest, SpawnResult } from '../keeper/protocol.ts';
 import { ignoreLostKeeper, type KeeperChannel } from './keeper-link.ts';
 
 /**
@@ -24,6 +24,8 @@ export class Lives {
   readonly #runPreStop: PreStop;
   /** Lives whose `pre_stop` runs. */
   readonly #preStops = new Map<string, AbortController>();
+  /** The latest life of each instance that ended with nobody else in its tree: there is nothing to kill. */
+  readonly #goneAlone = new Map<string, number>();
   /** Lives that were asked to end, and what to do when their leader has. */
   readonly #ending = new Map<string, () => void>();
 
@@ -55,6 +57,7 @@ export class Lives {
   async kill(key: LifeKey): Promise<readonly ProcessInfo[]> {
     this.#preStops.get(keyOf(key))?.abort('aborted: it is killed');
     failpoint('supervisor:before-kill');
+    if (this.#goneAlone.get(key.instance) === key.generation) return [];
     return this.#keeper().request('killTree', { ...key, timeoutMs: KILL_TIMEOUT_MS }, null);
   }
 
@@ -115,7 +118,8 @@ export class Lives {
   }
 
   /** To be told of every exit. */
-  onExited(exit: ExitRecord): void {
+  onExited(exit: KeeperNotices['exited']): void {
+    if (exit.alone) this.#goneAlone.set(exit.instance, exit.generation);
     this.#preStops.get(keyOf(exit))?.abort('aborted: the organ has ended by itself');
     this.#ending.get(keyOf(exit))?.();
   }

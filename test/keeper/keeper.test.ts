@@ -59,7 +59,8 @@ test('a second supervisor takes the place of the first, and hears what happens f
 
 test('a life that ended is told again to whoever asks, until it is forgotten', async () => {
   const life = await rig.run(['sh', '-c', 'exit 9']);
-  const exit = await rig.exitOf(life);
+  const { alone, ...exit } = await rig.exitOf(life);
+  expect(alone).toBe(true); // of the moment, and not of the record
   expect(await rig.channel.request('lives', null)).toMatchObject(
     [{ ...life, ok: undefined, at: undefined, exit }].map(({ ok: _, at: __, ...rest }) => rest),
   );

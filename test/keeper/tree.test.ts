@@ -58,6 +58,22 @@ describe.each(['posix_spawn', 'child_process'])('%s', (kind) => {
     else expect(lives(escaped)).toBe(false);
   });
 
+  test('an end says whether nothing else is left, unless azora asked for it', async () => {
+    const run = (instance: string, ...argv: [string, ...string[]]) => rig.run(argv, { instance });
+    const toldOf = async (life: { pid: number }) => (await rig.heard('exited', ({ pid }) => pid === life.pid)).alone;
+    expect(await toldOf(await run('single', 'true'))).toBe(kind === 'posix_spawn' ? true : undefined);
+
+    const parent = await run('parent', 'sh', '-c', 'setsid sleep 1000 & exec sleep 1000');
+    await expect.poll(async () => (await rig.channel.request('tree', parent)).length, { timeout: 10_000 }).toBe(2);
+    process.kill(parent.pid, 'SIGKILL');
+    expect(await toldOf(parent)).toBe(undefined);
+    expect(await rig.channel.request('tree', parent)).toHaveLength(1);
+
+    const asked = await run('asked', 'sleep', '1000');
+    await rig.channel.request('signal', { ...asked, signal: 'SIGTERM' });
+    expect(await toldOf(asked)).toBe(undefined);
+  });
+
   test('a glance at all: who sleeps is said to, and whoever has run since, or has children, is not', async () => {
     const run = (instance: string, ...argv: [string, ...string[]]) => rig.run(argv, { instance });
     const sleeper = await run('sleeper', 'sleep', '1000');
