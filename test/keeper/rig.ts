@@ -9,7 +9,6 @@ import { Channel } from '../../src/adapters/socket/channel.ts';
 import { type StateFolder, stateFolder } from '../../src/adapters/state-folder.ts';
 import type { LogLimits } from '../../src/core/config/model.ts';
 import {
-  type ExitRecord,
   KEEPER_PROTOCOL,
   type KeeperInfo,
   type KeeperMethods,
@@ -149,7 +148,7 @@ export class Rig {
     });
   }
 
-  exitOf(life: { readonly instance: string; readonly generation: number }): Promise<ExitRecord> {
+  exitOf(life: { readonly instance: string; readonly generation: number }): Promise<KeeperNotices['exited']> {
     return this.heard('exited', (exit) => exit.instance === life.instance && exit.generation === life.generation);
   }
 
