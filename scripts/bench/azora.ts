@@ -12,6 +12,7 @@ export class Azora implements Contestant {
   readonly version: string | null;
   readonly order = true;
   readonly restarts = true;
+  readonly remembers = true;
 
   constructor(name: string, bin: string) {
     this.name = name;

@@ -6,6 +6,8 @@ export interface Contestant {
   /** What it has, of what is measured. */
   readonly order: boolean;
   readonly restarts: boolean;
+  /** A second boot of the same folder finds what the first has left. */
+  readonly remembers?: true;
   /** Writes the configuration for these organs into a folder of its own. */
   prepare(folder: string, organs: Organs): void;
   /** Begins to boot the system in that folder; resolves when the command has returned, or stays. */

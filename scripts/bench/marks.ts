@@ -20,6 +20,11 @@ export class Marks {
 
   constructor(folder: string) {
     this.path = join(folder, 'marks');
+    this.forget();
+  }
+
+  /** For the next boot of the same organs. */
+  forget(): void {
     rmSync(this.path, { force: true });
   }
 

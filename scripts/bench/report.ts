@@ -42,6 +42,8 @@ ${results.map(goalRow).join('\n')}
   the last of these marks and begins when the command is started, so it has the start of the command, supervisor and keeper in it.
 - The loop in C starts the same program with nothing but \`posix_spawn\`, the loop in Node with \`child_process.spawn\`; neither has logs,
   health, state or an order to keep. Node's loop is timed inside a Node that runs already.
+- A boot is that of a folder which was booted before, with the same azora.yaml: azora knows then what the file says. The first boot of a folder
+  has a row of its own.
 - A first round warms the caches and is not counted.
 
 ## Beside others
