@@ -43,7 +43,7 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
   const folder = stateFolder(root);
   createStateFolder(folder);
 
-  let beside = values.supervisor === undefined ? null : Number(values.supervisor);
+  let beside = values.supervisor === undefined ? null : pidIn(values.supervisor);
   let lock: Lock | 'another' | null = takeLock(folder.keeperLock);
   if (!lock) {
     // Another keeper has a supervisor of its own. Ours is a child that has touched nothing, and must not outlive us.
@@ -101,6 +101,12 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
   }
   await keeper.start();
   letGoOfStartUpAfter(START_UP_MS);
+}
+
+/** 0 and below would be whole groups of processes. */
+function pidIn(text: string): number {
+  const pid = Number(text);
+  return Number.isInteger(pid) && pid > 1 ? pid : fail('usage', `--supervisor ${text}: that is no pid`);
 }
 
 const report = (message: string): void => {
