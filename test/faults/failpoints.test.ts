@@ -61,7 +61,8 @@ describe.concurrent('killed at', () => {
           free: ledgered('free', { health: undefined }),
           once: { kind: 'task', command: ': >>once-ran; exit 0' },
           frail: {
-            command: 'if [ -e frail-died ]; then exec sleep 1000; fi; : >frail-died; sleep 0.3; exit 7',
+            // It leaves somebody behind, who has to be killed before it starts again.
+            command: 'if [ -e frail-died ]; then exec sleep 1000; fi; : >frail-died; sleep 1000 & sleep 0.3; exit 7',
             restart: { delay: '50ms', jitter: 0 },
           },
         },
