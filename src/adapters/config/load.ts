@@ -12,6 +12,8 @@ import { locate } from './positions.ts';
 import { labelOf, type ReadFiles, readFiles } from './read-files.ts';
 import { EXAMPLE, problemOf } from './source.ts';
 
+export { ParsedBefore };
+
 export interface LoadOptions {
   /** -f/--file. */
   readonly file?: string;
@@ -20,8 +22,8 @@ export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** --profile, which replaces the file's own. */
   readonly profiles?: readonly string[];
-  /** Where it is kept what unchanged files say. Not given: all are parsed. */
-  readonly parsedBefore?: string;
+  /** What unchanged files say, and new ones are added to. Not given: all are parsed. */
+  readonly parsed?: ParsedBefore;
 }
 
 export type LoadResult =
@@ -50,8 +52,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     if (found) envFiles.add(path);
     return found;
   };
-  const parsed = options.parsedBefore === undefined ? undefined : new ParsedBefore(options.parsedBefore);
-  const files = await readFiles(file, { cwd: options.cwd, env: callerEnv, readEnvFile, ...(parsed && { parsed }) });
+  const { cwd, parsed } = options;
+  const files = await readFiles(file, { cwd, env: callerEnv, readEnvFile, ...(parsed && { parsed }) });
   if (files.sources.length === 0) return { ok: false, problems: files.problems, file };
 
   const surroundings: Surroundings = {
@@ -71,7 +73,6 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     return { ok: false, problems: problemsOf(files, findings), file };
   }
   const config = { ...normalized.config, envFiles: [...envFiles], configHash: configHash(normalized.config) };
-  parsed?.keep(config);
   const { inactiveProfiles, warnings } = normalized;
   return { ok: true, config, warnings: [...files.warnings, ...warnings], inactiveProfiles };
 }

@@ -46,17 +46,18 @@ export class ParsedBefore {
   }
 
   /**
-   * Keeps what was new, for the next command. That it cannot be kept (the disk is full, say) costs that one time, and nothing else.
+   * Keeps what was new, for the next command, once this one has no more urgent things to do. That it cannot be kept (the disk is full, say) costs that one time, and nothing else.
    * @param config what all came to: a file that holds the value of a secret itself is not kept, since nothing secret is kept of a system
    * that does not run
    */
   keep(config: SystemConfig): void {
     if (!this.#isNew) return;
     if (this.#used.reduce((sum, { text }) => sum + text.length, 0) > MAX_BYTES) return;
+    if (!this.#used.every(({ root }) => isExactAsJson(root))) return;
     const kept: Kept = { format: FORMAT, files: this.#used };
     const mine = `${this.#path}.${process.pid}`;
     try {
-      const text = JSON.stringify(kept, exactly);
+      const text = JSON.stringify(kept);
       if (secretMasker(secretsOf(config))(text) === text) {
         writeFileSync(mine, text, { mode: 0o600 });
         renameSync(mine, this.#path);
@@ -79,7 +80,8 @@ function read(path: string): readonly File[] {
 }
 
 /** JSON has no word for `.inf` and `.nan`: a file with these is parsed each time. */
-function exactly(_key: string, value: unknown): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError('not a number that JSON has');
-  return value;
+function isExactAsJson(node: Node | null): boolean {
+  if (node?.kind === 'scalar') return typeof node.value !== 'number' || Number.isFinite(node.value);
+  if (node?.kind === 'seq') return node.items.every(isExactAsJson);
+  return node?.kind !== 'map' || node.items.every(({ key, value }) => isExactAsJson(key) && isExactAsJson(value));
 }

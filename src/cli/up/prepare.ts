@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { LoadResult } from '../../adapters/config/load.ts';
+import type { ParsedBefore } from '../../adapters/config/parsed-before.ts';
 import type { UpResult } from '../../adapters/control/protocol.ts';
 import { clearLatch, readLatch } from '../../adapters/latch.ts';
 import { createStateFolder, type StateFolder, stateFolder, stateRootOf } from '../../adapters/state-folder.ts';
@@ -62,6 +63,7 @@ export async function beginUp(context: CommandContext, wish: UpWish, exitCodeFro
     assertSameSystem(started.value, config);
     const first = await withOwnVersion(context, folder, started.value);
     const begun = await ask(context, folder, first, config, wish);
+    loaded.value.parsed.keep(config);
     warnOfChanges(context, begun.result);
     return { folder, config, ...begun };
   } catch (error) {
@@ -123,11 +125,12 @@ function refuseEmergency(folder: StateFolder): void {
 async function load(
   { cwd, env }: CommandContext,
   file: string,
-  { parsedBefore }: StateFolder,
+  folder: StateFolder,
   { profiles }: UpWish,
-): Promise<LoadResult> {
-  const { loadConfig } = await import('../../adapters/config/load.ts');
-  return loadConfig({ file, cwd, env, parsedBefore, ...(profiles !== null && { profiles }) });
+): Promise<LoadResult & { readonly parsed: ParsedBefore }> {
+  const { loadConfig, ParsedBefore } = await import('../../adapters/config/load.ts');
+  const parsed = new ParsedBefore(folder.parsedBefore);
+  return { ...(await loadConfig({ file, cwd, env, parsed, ...(profiles !== null && { profiles }) })), parsed };
 }
 
 /** The configuration, with its warnings said; or `config-invalid` with everything that is wrong. */

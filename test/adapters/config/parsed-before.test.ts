@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { loadConfig } from '../../../src/adapters/config/load.ts';
+import { loadConfig, ParsedBefore } from '../../../src/adapters/config/load.ts';
 import { folderOf } from './folder.ts';
 
 const FILE = `
@@ -16,18 +16,26 @@ organs:
   job: { command: ['true', 007], depends_on: [web] }
 `;
 
+const CALLER = { TOKEN: 'secret-of-the-caller' };
+
+/** As `up` does. */
+async function loadAndKeep(cwd: string, env: Record<string, string>, path: string) {
+  const parsed = new ParsedBefore(path);
+  const loaded = await loadConfig({ cwd, env, parsed });
+  if (loaded.ok) parsed.keep(loaded.config);
+  return loaded;
+}
+
 /** A folder with this file, to be loaded again and again. */
 function kept(text: string) {
   const cwd = folderOf({ 'azora.yaml': text });
-  const parsedBefore = join(cwd, 'parsed.json');
-  const load = (env = { TOKEN: 'secret-of-the-caller' }, options = { parsedBefore }) =>
-    loadConfig({ cwd, env, ...options });
+  const path = join(cwd, 'parsed.json');
   return {
-    path: parsedBefore,
-    load,
-    fresh: (env?: Record<string, string>) => load(env as never, {} as never),
+    path,
+    load: (env: Record<string, string> = CALLER, where = path) => loadAndKeep(cwd, env, where),
+    fresh: (env: Record<string, string> = CALLER) => loadConfig({ cwd, env }),
     write: (other: string) => writeFileSync(join(cwd, 'azora.yaml'), other),
-    text: () => readFileSync(parsedBefore, 'utf8'),
+    text: () => readFileSync(path, 'utf8'),
   };
 }
 
@@ -42,7 +50,7 @@ describe('what a file said when it was parsed last', () => {
     const first = await file.load();
     expect(first.ok).toBe(true);
     expect(await file.load()).toEqual(first);
-    expect(await file.fresh({ TOKEN: 'secret-of-the-caller' })).toEqual(first);
+    expect(await file.fresh()).toEqual(first);
     // It is really what was kept.
     writeFileSync(file.path, file.text().replaceAll('node server.js"', 'node kept.js"'));
     expect(await commandOf(file.load())).toBe('node kept.js');
@@ -59,7 +67,7 @@ describe('what a file said when it was parsed last', () => {
   test('variables and the schema are looked at each time, and mistakes have their places', async () => {
     const file = kept(FILE);
     await file.load();
-    const unset = await file.load({} as never);
+    const unset = await file.load({});
     expect(unset).toMatchObject({ ok: false, problems: [{ line: 2, message: expect.stringContaining('say which') }] });
     expect(await file.fresh({})).toEqual(unset);
     expect(file.text()).not.toContain('secret-of-the-caller');
@@ -84,8 +92,7 @@ describe('what a file said when it was parsed last', () => {
     expect((await odd.load()).ok).toBe(true);
     expect(existsSync(odd.path)).toBe(false);
     const nowhere = kept(FILE);
-    const options = { parsedBefore: join(nowhere.path, 'nowhere') };
-    expect((await nowhere.load(undefined, options)).ok).toBe(true);
+    expect((await nowhere.load(CALLER, join(nowhere.path, 'nowhere'))).ok).toBe(true);
   });
 
   test('a file that holds a secret itself is not kept, and what was kept before it did is removed', async () => {
@@ -104,9 +111,9 @@ describe('what a file said when it was parsed last', () => {
       'more.yaml': 'organs: { job: { command: two } }\n',
     });
     const parsedBefore = join(cwd, 'parsed.json');
-    const first = await loadConfig({ cwd, env: {}, parsedBefore });
+    const first = await loadAndKeep(cwd, {}, parsedBefore);
     writeFileSync(join(cwd, 'more.yaml'), 'organs: { job: { command: three } }\n');
-    const second = await loadConfig({ cwd, env: {}, parsedBefore });
+    const second = await loadAndKeep(cwd, {}, parsedBefore);
     expect([first, second].map((each) => each.ok && each.config.organs.job!.command.argv[0])).toEqual(['two', 'three']);
     expect(JSON.parse(readFileSync(parsedBefore, 'utf8')).files).toHaveLength(2);
   });
