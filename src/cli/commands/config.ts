@@ -1,6 +1,6 @@
-import { stringify } from 'yaml';
 import { loadConfig } from '../../adapters/config/load.ts';
 import { renderProblems } from '../../adapters/config/render-problems.ts';
+import { toYaml } from '../../adapters/config/write.ts';
 import type { SystemConfig } from '../../core/config/model.ts';
 import { maskedForm } from '../../core/config/written.ts';
 import { EXIT, fail } from '../../core/failures.ts';
@@ -60,7 +60,7 @@ export const command = defineCommand<ConfigOptions>({
 
 /** The resolved configuration as a file that could stand in its place (but for the masked secrets). */
 export function configYaml(config: SystemConfig): string {
-  return stringify(maskedForm(config), { lineWidth: 0, aliasDuplicateObjects: false });
+  return toYaml(maskedForm(config));
 }
 
 export function configJson(config: SystemConfig): string {

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
 import { loadConfig } from '../../../src/adapters/config/load.ts';
+import { toYaml } from '../../../src/adapters/config/write.ts';
 import { maskedForm, writtenForm } from '../../../src/core/config/written.ts';
 import { EVERY_KEY } from './example.ts';
 import { folderOf, resolved } from './folder.ts';
@@ -12,7 +12,7 @@ async function twice(text: string) {
   const cwd = folderOf({ 'azora.yaml': text });
   const first = await loadConfig({ cwd, env: { CALLER: 'x' } });
   if (!first.ok) throw new Error(JSON.stringify(first.problems, null, 2));
-  writeFileSync(`${cwd}/again.yaml`, stringify(writtenForm(first.config), { lineWidth: 0 }));
+  writeFileSync(`${cwd}/again.yaml`, toYaml(writtenForm(first.config)));
   const second = await loadConfig({ cwd, env: { CALLER: 'y' }, file: 'again.yaml' });
   if (!second.ok)
     throw new Error(`${readFileSync(`${cwd}/again.yaml`, 'utf8')}\n${JSON.stringify(second.problems, null, 2)}`);
@@ -26,6 +26,12 @@ describe('the resolved file', () => {
     expect(second.configHash).toBe(first.configHash);
     const mint = ({ organs }: typeof first) => ({ ...organs.mint!, env: {}, source: null });
     expect(mint(second)).toEqual(mint(first));
+  });
+
+  it.each([' \n', '    \n', '  \n\t\n', '\n', ' \n x', 'a\n \n'])('keeps lines of white space: %j', async (value) => {
+    const text = JSON.stringify({ organs: { a: { command: ['x', value], env: { V: value } } } });
+    const { second } = await twice(text);
+    expect(second.organs.a).toMatchObject({ command: { argv: ['x', value] }, env: { V: value } });
   });
 
   it('keeps any text in arguments and variables', async () => {
