@@ -176,15 +176,15 @@ export class RegistryHost {
       health: instance.verdict.level,
     }));
     const reachable = entries.filter((entry) => entry.url !== null);
-    // One that has just become reachable is entered a moment later: until then its siblings keep the service where it is.
-    const entered = reachable.find(({ instance }) => this.#registeredAt.has(instance));
+    // One that has just become reachable is entered a moment later: in a rolling restart its sibling goes in the same step.
+    const entered = reachable.find(({ instance }) => this.#registeredAt.has(instance)) ?? reachable[0];
     return {
       name,
       category,
       health: worst(entries.map((entry) => entry.health)),
       url: reachable[0]?.url ?? null,
       instances: entries,
-      registeredAt: (entered && this.#registeredAt.get(entered.instance)) ?? null,
+      registeredAt: entered ? (this.#registeredAt.get(entered.instance) ?? timestamp(Date.now())) : null,
       metadata: this.#means.hide({
         ...(route && { route: { ...route } }),
         ...(Object.keys(labels).length > 0 && { labels }),

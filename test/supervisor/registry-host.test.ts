@@ -62,6 +62,10 @@ test('a service stays while one of its instances is ready, whoever looks between
   web.record();
   web.show(stateOf({ 'web-1': true, 'web-2': false }));
   expect(await web.instances()).toEqual(['web-1']);
+  web.record();
+  // As the wave of a restart goes on: one is there again and the other goes, in one step.
+  web.show(stateOf({ 'web-1': false, 'web-2': true }));
+  expect(await web.instances()).toEqual(['web-2']);
 });
 
 test('what was looked at before it was recorded is there once it is', async () => {
