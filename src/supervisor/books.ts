@@ -25,7 +25,7 @@ import type { Tokens } from './tokens.ts';
 /** What is written down while a system runs: for people who ask later, and for the next supervisor. */
 
 const WRITE_AGAIN_MS = 1000;
-const RETAIN_EVERY_MS = 10 * 60_000;
+const MAINTAIN_EVERY_MS = 10 * 60_000;
 
 export interface BooksMeans {
   readonly folder: StateFolder;
@@ -124,11 +124,12 @@ export class Books {
     this.#over.add(lives);
   }
 
-  /** Deletes what is older or more than the file allows, a little at a time, from now on. */
-  retain(): void {
-    const limits = this.#means.running()?.state.config.retention;
-    const more = limits !== undefined && this.#means.store.retain(limits);
-    setTimeout(() => this.retain(), limits && !more ? RETAIN_EVERY_MS : 1000).unref();
+  /** Looks through the database, and deletes what is older or more than the file allows; a little at a time, from now on. */
+  maintain(): void {
+    const { running, store } = this.#means;
+    const limits = running()?.state.config.retention;
+    const more = store.examine() || (limits !== undefined && store.retain(limits));
+    setTimeout(() => this.maintain(), limits && !more ? MAINTAIN_EVERY_MS : 1000).unref();
   }
 
   /** The boot has ended: nothing of it is left for a next supervisor. */

@@ -49,7 +49,7 @@ import { Watcher } from './watcher.ts';
 /** Whoever starts a supervisor connects at once. */
 const UNUSED_MS = 5000;
 /** Old history is deleted when nobody waits for a boot any more. */
-const RETAIN_AFTER_MS = 1000;
+const MAINTAIN_AFTER_MS = 1000;
 /** Hooks get so long for what they have not done yet when everything else is down. */
 const LAST_HOOKS_MS = 5_000;
 
@@ -294,7 +294,7 @@ export class Wiring {
     // The command is still busy with its file: the first address that Node looks at takes it 3 ms, and that is the registry's.
     setImmediate(() => isIPv6('127.0.0.1'));
     setTimeout(() => this.#endIfUnused(), UNUSED_MS).unref();
-    setTimeout(() => this.#books.retain(), RETAIN_AFTER_MS).unref();
+    setTimeout(() => this.#books.maintain(), MAINTAIN_AFTER_MS).unref();
   }
 
   /** SIGTERM: an orderly stop of everything; a second one: now. */
@@ -400,7 +400,6 @@ export class Wiring {
     };
   }
 
-  /** Nobody while the keeper is being replaced. */
   /** Written down before anybody acts on it: the next supervisor neither raises an alert again nor asks twice for a decision. */
   #report(findings: readonly Finding[]): void {
     const before = this.#history.lastId;
@@ -408,6 +407,7 @@ export class Wiring {
     if (this.#history.lastId > before) this.#store.flush();
   }
 
+  /** Nobody while the keeper is being replaced. */
   async #treeOf(life: LifeKey): Promise<readonly ProcessInfo[]> {
     if (!this.#keeper.isOpen) return [];
     return this.#keeper.channel.request('tree', life).catch((error: unknown) => {

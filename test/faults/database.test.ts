@@ -1,5 +1,15 @@
 import { once } from 'node:events';
-import { chmodSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { SCHEMA_VERSION } from '../../src/adapters/sqlite/migrations.ts';
@@ -75,6 +85,24 @@ describe('a database that the next boot finds', () => {
     expect(readdirSync(system.state.root).some((name) => name.startsWith('azora.db.damaged-'))).toBe(true);
     await system.expect(0, ['down']);
     expect(query(system, "select id from events where type = 'system-ready'")).toHaveLength(1);
+  });
+
+  test('damaged in its history: it boots, finds that out by itself, and begins a new one with what it knows', async () => {
+    await using system = await rig.system({ yaml: { organs: { web: quiet() } } });
+    await past(system);
+    const db = new Database(system.state.database);
+    const page = db.prepare<[], number>(`select rootpage from sqlite_schema where name = 'metric'`).pluck().get()!;
+    db.pragma('wal_checkpoint(truncate)');
+    db.close();
+    const file = openSync(system.state.database, 'r+');
+    writeSync(file, Buffer.alloc(4096, 0xa5), 0, 4096, (page - 1) * 4096);
+    closeSync(file);
+    await system.expect(0, ['up', '-d']);
+    await system.waitForEvent(({ type, message }) => type === 'warning' && /is damaged .*Tree/.test(message));
+    expect(readdirSync(system.state.root).some((name) => name.startsWith('azora.db.damaged-'))).toBe(true);
+    await system.expect(0, ['restart', 'web']);
+    await system.expect(0, ['down']);
+    expect(query(system, "select id from events where type = 'system-stopped'")).toHaveLength(1);
   });
 
   test('written by a newer azora: it boots, says so, and leaves it as it is', async () => {

@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import { APPLICATION_ID, migrate, SCHEMA_VERSION } from './migrations.ts';
 import { type Durable, NOTHING_DURABLE } from './rows.ts';
 import { readDurable, type Salvaged, salvage } from './salvage.ts';
-import { describe, type Trouble, troubleOf } from './trouble.ts';
+import { DamagedError, describe, type Trouble, troubleOf } from './trouble.ts';
 import { Writer } from './writer.ts';
 
 export interface OpenOptions {
@@ -16,14 +16,17 @@ export interface OpenOptions {
 
 /** How long a statement waits for another process's lock. Short: the supervisor's loop waits with it; the store tries again. */
 const BUSY_MS = 20;
-/** A full check reads the file at about 1 ms per MB; beyond this only what must be right at once is checked. */
+/** To check a table reads it at up to 7 ms per MB, and the supervisor's loop waits with it: beyond this a damaged history is found out when it is read. */
 const FULL_CHECK_BYTES = 8 * 1024 * 1024;
+/** What must be right at once. They are small. */
 const VITAL_TABLES = ['meta', 'fact', 'desired_state', 'boot', 'organ', 'instance', 'health_latest'];
 
 export type Opened =
   | {
       readonly db: Database.Database;
       readonly writer: Writer;
+      /** Tables that have not been examined, since they are long and nobody waits for them; none of a large database. */
+      readonly unexamined: readonly string[];
       readonly notes: readonly string[];
       readonly durable: Durable;
     }
@@ -51,10 +54,10 @@ export function openDatabase(path: string, { version, salvage: search = true }: 
       const header = inspect(path);
       if (header.kind === 'newer') return { db: null, why: 'newer', ...refuseNewer(path, save(path), notes) };
       if (header.kind === 'damaged') throw new DamagedError(header.why);
-      const { db, writer } = connect(path, version);
-      return { db, writer, notes, durable: merge(durable, readDurable(db)) };
+      const { db, ...rest } = connect(path, version);
+      return { db, ...rest, notes, durable: merge(durable, readDurable(db)) };
     } catch (error) {
-      const trouble = error instanceof DamagedError ? 'damaged' : troubleOf(error);
+      const trouble = troubleOf(error);
       if (trouble === 'bug') throw error;
       if (trouble !== 'damaged' || round > 0) {
         notes.push(unusable(path, trouble, error));
@@ -75,8 +78,6 @@ export function openDatabase(path: string, { version, salvage: search = true }: 
     }
   }
 }
-
-class DamagedError extends Error {}
 
 type Header = { readonly kind: 'missing' | 'fine' | 'newer' } | { readonly kind: 'damaged'; readonly why: string };
 
@@ -110,7 +111,7 @@ function schemaWithLog(path: string): number {
   }
 }
 
-function connect(path: string, version: string): { db: Database.Database; writer: Writer } {
+function connect(path: string, version: string): { db: Database.Database; writer: Writer; unexamined: string[] } {
   if (!existsSync(path)) create(path, version);
   else if (statSync(path).mode & 0o077) chmodSync(path, 0o600);
   const db = new Database(path, { timeout: BUSY_MS });
@@ -120,9 +121,10 @@ function connect(path: string, version: string): { db: Database.Database; writer
     db.pragma('journal_size_limit = 16777216');
     if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID)
       throw new DamagedError('it is not one of azora');
-    for (const finding of check(db)) if (finding !== 'ok') throw new DamagedError(finding);
+    for (const table of VITAL_TABLES) examineTable(db, table);
+    db.prepare('select max(id) from event').get(); // the numbers go on from it
     complete(db, version);
-    return { db, writer: new Writer(db) };
+    return { db, writer: new Writer(db), unexamined: unexaminedTables(db) };
   } catch (error) {
     db.close();
     // Its number says which tables are there, and they are not: somebody took them out or changed them.
@@ -159,11 +161,23 @@ function complete(db: Database.Database, version: string): void {
   ).run(version);
 }
 
-function check(db: Database.Database): string[] {
+/** Fails if a table or one of its indices is damaged. */
+export function examineTable(db: Database.Database, table: string): void {
+  const finding = String(db.pragma(`quick_check('${table}')`, { simple: true }));
+  if (finding !== 'ok') throw new DamagedError(finding.replace('*** in database main ***\n', ''));
+}
+
+function unexaminedTables(db: Database.Database): string[] {
   const size =
     (db.pragma('page_count', { simple: true }) as number) * (db.pragma('page_size', { simple: true }) as number);
-  const questions = size <= FULL_CHECK_BYTES ? ['1'] : VITAL_TABLES.map((table) => `'${table}'`);
-  return questions.map((of) => String(db.pragma(`quick_check(${of})`, { simple: true })));
+  if (size > FULL_CHECK_BYTES) return [];
+  const all = db.prepare<[], string>(
+    `select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'`,
+  );
+  return all
+    .pluck()
+    .all()
+    .filter((table) => !VITAL_TABLES.includes(table));
 }
 
 /** Moves the database and its companions to another name. */

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { dropBallast, isDiskFull, layBallast } from './ballast.ts';
-import { type Opened, openDatabase, setAside } from './open.ts';
+import { examineTable, type Opened, openDatabase, setAside } from './open.ts';
 import { Pending } from './pending.ts';
 import { deleteSomeHistory, type Retention, retain } from './retention.ts';
 import { describe, troubleOf } from './trouble.ts';
@@ -40,6 +40,7 @@ export class Recorder {
 
   #db: Database.Database | null = null;
   #writer: Writer | null = null;
+  #unexamined: string[] = [];
   #inode = 0;
   #identityCheckedAt = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -59,6 +60,7 @@ export class Recorder {
   open(): Opened {
     const opened = openDatabase(this.#path, { version: this.#options.version });
     this.#use(opened);
+    if (opened.db) this.#unexamined = [...opened.unexamined];
     if (!this.#db) {
       this.#failingSince = performance.now();
       this.#troubleSaid = true;
@@ -102,6 +104,13 @@ export class Recorder {
       this.#onFailure(error);
       return otherwise;
     }
+  }
+
+  /** See `Store.examine`. */
+  examine(): boolean {
+    const table = this.#unexamined.shift();
+    if (table !== undefined) this.read((db) => examineTable(db, table), undefined);
+    return this.#unexamined.length > 0;
   }
 
   /** See `Store.retain`. */

@@ -186,6 +186,14 @@ export class Store {
     }
   }
 
+  /**
+   * Looks for damage in one more of the tables that were not looked at when the database was opened; true = call again, there is
+   * more. A damaged database is replaced as it would be if a statement had failed.
+   */
+  examine(): boolean {
+    return this.#recorder.examine();
+  }
+
   /** Deletes old history, for some 20 ms at most; true = call again soon, there is more. Lays the ballast if it is gone. */
   retain(limits: Retention): boolean {
     return this.#recorder.retain(limits);

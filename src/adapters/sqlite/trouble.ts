@@ -26,8 +26,12 @@ const BY_CODE: readonly (readonly [prefix: string, trouble: Trouble])[] = [
   ['EDQUOT', 'full'],
 ];
 
+/** What SQLite itself would not mind. */
+export class DamagedError extends Error {}
+
 /** Which trouble an error of SQLite or of the file system tells of. */
 export function troubleOf(error: unknown): Trouble {
+  if (error instanceof DamagedError) return 'damaged';
   const code = codeOf(error);
   const known = BY_CODE.find(([prefix]) => code.startsWith(prefix));
   if (known) return known[1];

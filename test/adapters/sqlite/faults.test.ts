@@ -105,12 +105,6 @@ test.each([
     /damaged/,
     false,
   ],
-  [
-    'a damaged inner page',
-    () => overwrite(folder.database, root('health_log'), Buffer.alloc(4096, 0xa5)),
-    /damaged/,
-    true,
-  ],
   ['a damaged page of events', () => overwrite(folder.database, root('event'), Buffer.alloc(4096, 0)), /damaged/, true],
   [
     'damaged durable facts',
@@ -203,6 +197,35 @@ test.each([
   const opened = store();
   expect(opened.notes).toEqual([expect.stringMatching(why)]);
   expect(opened.lastEventId).toBe(24_000);
+  expectItWorks(opened);
+});
+
+test.each(['health_log', 'metric', 'check_run'])(
+  'a damaged inner page of the history (%s) is found out soon after',
+  (table) => {
+    aPast();
+    overwrite(folder.database, root(table), Buffer.alloc(4096, 0xa5));
+    const opened = store();
+    expect(opened.notes).toEqual([]);
+    while (opened.examine());
+    expect(troubles).toEqual([expect.stringMatching(/damaged .* a new one is begun with what memory knows/)]);
+    expect(setAside()).toHaveLength(1);
+    expect([...opened.desired()]).toEqual([['mint', 'down']]);
+    expect(opened.recall('emergency')).toEqual({ reason: 'chain invalid' });
+    expectItWorks(opened);
+    while (opened.examine());
+    expect(troubles).toHaveLength(1);
+  },
+);
+
+test('a database without damage is examined to its end, and goes on', () => {
+  aPast();
+  const opened = store();
+  let rounds = 1;
+  while (opened.examine()) rounds++;
+  expect(rounds).toBeGreaterThan(3);
+  expect(troubles).toEqual([]);
+  expect(setAside()).toEqual([]);
   expectItWorks(opened);
 });
 
