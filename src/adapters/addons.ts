@@ -1,4 +1,17 @@
-import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  futimesSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants, homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -6,6 +19,12 @@ import { join } from 'node:path';
  * The native addons inside the single binary. The system's loader takes files only, so each is written, once, into a folder
  * that is this user's alone, under a name made of its content.
  */
+
+/**
+ * When a file was changed last that is known to be whole. It is given this time once its content is on the disk, so that a machine that
+ * loses its power cannot have kept the time and not the content; whoever writes to it later gives it another.
+ */
+const SEALED = new Date('2000-01-01T00:00:00Z');
 
 /** Where an addon may be kept, the best place first. A home may be read-only, and any of them mounted `noexec`. */
 export function addonFolders(env: NodeJS.ProcessEnv = process.env): string[] {
@@ -64,13 +83,24 @@ function unpack(folder: string, file: string, bytes: Buffer): { readonly path: s
   if (holds(path, bytes)) return { path, isNew: false };
   const unfinished = `${path}.${process.pid}-${process.hrtime.bigint()}`;
   try {
-    writeFileSync(unfinished, bytes, { mode: 0o500, flag: 'wx' });
+    writeSealed(unfinished, bytes);
     renameSync(unfinished, path);
   } catch (error) {
     rmSync(unfinished, { force: true });
     throw error;
   }
   return { path, isNew: true };
+}
+
+function writeSealed(path: string, bytes: Buffer): void {
+  const fd = openSync(path, 'wx', 0o500);
+  try {
+    writeFileSync(fd, bytes);
+    fsyncSync(fd);
+    futimesSync(fd, SEALED, SEALED);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Code is loaded from it, so nobody else may write there, and it may be no link to where somebody can. */
@@ -83,8 +113,9 @@ function makePrivate(folder: string): void {
   if (stat.mode & 0o077) chmodSync(folder, 0o700);
 }
 
-/** Compared byte by byte: a machine that lost its power may have kept the name and not the content. */
+/** Without its seal it is compared byte by byte, which takes longer than to load it. */
 function holds(path: string, bytes: Buffer): boolean {
-  if (statSync(path, { throwIfNoEntry: false })?.size !== bytes.length) return false;
-  return readFileSync(path).equals(bytes);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat?.size !== bytes.length) return false;
+  return stat.mtimeMs === SEALED.getTime() || readFileSync(path).equals(bytes);
 }

@@ -122,12 +122,8 @@ function compareOrgan(before: OrganConfig, now: OrganConfig): PlanRow | null {
 
 /** Of the environment only what the file gives counts: the terminal that azora is typed in is not a change of the file. */
 function environmentChanges(before: OrganConfig, now: OrganConfig): string[] {
-  const names = new Set([...(before.declaredEnv ?? []), ...(now.declaredEnv ?? [])]);
-  const changed = [...names].filter((name) => {
-    const was = before.declaredEnv?.includes(name) ? before.env[name] : undefined;
-    const is = now.declaredEnv?.includes(name) ? now.env[name] : undefined;
-    return was !== is;
-  });
+  const names = new Set([...Object.keys(before.env), ...Object.keys(now.env)]);
+  const changed = [...names].filter((name) => before.env[name] !== now.env[name]);
   // Values may be secrets; names are not.
   return changed.length === 0 ? [] : [`env: ${changed.sort().join(', ')} changed`];
 }

@@ -62,6 +62,15 @@ export function startTimeOf(pid: number): string | null {
   }
 }
 
+/** As `startTimeOf`; null also when the machine would not say (no file descriptors left): such a process is never signalled by its number. */
+export function startTimeIfKnown(pid: number): string | null {
+  try {
+    return startTimeOf(pid);
+  } catch {
+    return null;
+  }
+}
+
 /**
  * Whether that very process still lives. `unknown` when the machine would not say: then it must be neither signalled nor
  * declared dead.

@@ -38,6 +38,7 @@ export class Keeper {
   readonly #family: Family;
   readonly #trees: Trees;
   readonly #server: KeeperServer;
+  #inherited: Readonly<Record<string, string>> = {};
   #ending = false;
   #deserted = false;
 
@@ -132,6 +133,7 @@ export class Keeper {
             );
           }
           this.#server.welcomeSupervisor(peer());
+          this.#inherited = {};
           this.#supervisor.onHello(pid);
           this.#deserted = false;
         }
@@ -150,9 +152,13 @@ export class Keeper {
         await this.#lives.settled();
         return [...this.#lives.all()].map((life) => life.toWire());
       },
+      inherit: ({ env }) => {
+        this.#inherited = env;
+        return null;
+      },
       spawn: (request) => {
         failpoint('keeper:spawn-heard');
-        return this.#lives.spawn(request);
+        return this.#lives.spawn({ ...request, env: { ...this.#inherited, ...request.env } });
       },
       signal: (params) => this.#signal(params),
       tree: (key) => this.#with(key, (life) => this.#trees.list(life)),

@@ -4,7 +4,6 @@ import { type Cgroups, holdTo, type LifeCgroup } from './cgroups.ts';
 import { type Command, explainErrno, findCommand, type SpawnFailure, spawnFailure } from './command.ts';
 import { markFor } from './family.ts';
 import { ensureFifoFolder } from './fifo-folder.ts';
-import { startTimeOf } from './identity.ts';
 import type { InstanceOutput } from './output.ts';
 import type { HeldLimits, Identity, SpawnRequest } from './protocol.ts';
 import { type OnReady, type ReadyPipe, watchDescriptor, watchLines, watchMessages } from './readiness.ts';
@@ -190,7 +189,7 @@ export class Launcher {
       return explainErrno(outcome.code, found.file, sizeOf(request));
     }
     const at = Date.now();
-    const identity = { pid: outcome.pid, startTime: startTimeOf(outcome.pid) ?? '' };
+    const identity = { pid: outcome.pid, startTime: outcome.startTime ?? '' };
     const limits = within && holdTo(within, request.limits!);
     this.#ports.onSpawned(request, identity, at, limits && { cgroup, limits });
     output.startLife(at);

@@ -7,7 +7,7 @@ import type { LogLimits } from '../core/config/model.ts';
  * Versions: within one `KEEPER_PROTOCOL` fields are only ever added. A supervisor that meets another number says so and leaves
  * the organs alone.
  */
-export const KEEPER_PROTOCOL = 1;
+export const KEEPER_PROTOCOL = 2;
 
 /** Exit code of a supervisor that makes room for another version: the next one is started at once, and nobody has died. */
 export const RETIRED = 75;
@@ -22,7 +22,7 @@ export interface SpawnRequest extends LifeKey {
   readonly organ: string;
   readonly argv: readonly [string, ...string[]];
   readonly cwd: string;
-  /** The whole environment. The keeper adds nothing but what the readiness channel needs (NODE_CHANNEL_FD). */
+  /** Over what `inherit` has said. The keeper adds nothing but what the readiness channel needs (NODE_CHANNEL_FD). */
   readonly env: Readonly<Record<string, string>>;
   /** Also in `env` as AZORA_COOKIE: how escaped descendants are recognised. */
   readonly cookie: string;
@@ -150,6 +150,8 @@ export type KeeperMethods = {
   };
   /** Every life that runs, and every exit that has not been forgotten. */
   lives: { params: null; result: readonly Life[] };
+  /** The environment that all have in common which this supervisor has spawned from now on: it is most of each. */
+  inherit: { params: { env: Readonly<Record<string, string>> }; result: null };
   spawn: { params: SpawnRequest; result: SpawnResult };
   /** Sends a signal to the process group of a life (SIGCONT after SIGTERM is the caller's business). false: it is gone. */
   signal: {

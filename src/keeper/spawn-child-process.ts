@@ -1,4 +1,5 @@
 import { execFileSync, spawn as nodeSpawn, type StdioOptions } from 'node:child_process';
+import { startTimeIfKnown } from './identity.ts';
 import { CHANNEL_FD, type OnReaped, type Spawner, type SpawnOutcome, type SpawnPlan } from './spawner.ts';
 
 /** Node's own fork and exec, for machines without koffi. Detached = a session of its own; libuv resets signals by itself. */
@@ -25,7 +26,7 @@ export function createChildProcessSpawner(onReaped: OnReaped): Spawner {
       if (plan.onMessage) child.on('message', plan.onMessage);
       child.on('error', () => {}); // of the message channel only: the exit tells what matters
       child.on('exit', (code, signal) => onReaped([{ pid, code, signal }]));
-      return { pid };
+      return { pid, startTime: startTimeIfKnown(pid) };
     } catch (error) {
       return { pid: null, code: codeOf(error) }; // some errors are thrown at once (E2BIG)
     }

@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { errorName, type Libc } from '../adapters/libc.ts';
 import { CHANNEL_FD, type OnReaped, type Reaped, type Spawner, type SpawnOutcome, type SpawnPlan } from './spawner.ts';
+import { createStartClock } from './start-clock.ts';
 
 /**
  * posix_spawn(3) through koffi: three times as fast as Node's fork and free of its stall, because the address space is not
@@ -47,6 +48,7 @@ export function createPosixSpawner(libc: Libc, onReaped: OnReaped): Spawner | nu
   calls.attrSetFlags(attributes, SPAWN_SETSID | SPAWN_SETSIGDEF | SPAWN_SETSIGMASK);
   const pidOut = new Int32Array(1);
   const marker = createMarker(libc);
+  const clock = createStartClock(libc);
 
   const reap = (): void => {
     const batch = reapAll(libc);
@@ -73,7 +75,9 @@ export function createPosixSpawner(libc: Libc, onReaped: OnReaped): Spawner | nu
     if (channel) calls!.actionsDup2(actions, channel.theirs, CHANNEL_FD);
     calls!.actionsChdir(actions, plan.cwd);
     marker.set(plan.mark);
+    const before = clock.now();
     const errno = calls!.spawn(pidOut, plan.file, actions, attributes, [...plan.argv, null], environment);
+    const identity = errno === 0 ? { pid: pidOut[0]!, startTime: clock.startTimeOf(pidOut[0]!, before) } : null;
     marker.set(null);
     calls!.actionsDestroy(actions);
 
@@ -82,7 +86,7 @@ export function createPosixSpawner(libc: Libc, onReaped: OnReaped): Spawner | nu
       if (errno === 0) hear(channel.ours, plan.onMessage!);
       else closeSync(channel.ours);
     }
-    return errno === 0 ? { pid: pidOut[0]! } : { pid: null, code: errorName(errno) };
+    return identity ?? { pid: null, code: errorName(errno) };
   }
 
   return {

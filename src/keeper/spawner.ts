@@ -34,7 +34,8 @@ export interface SpawnPlan {
 }
 
 export type SpawnOutcome =
-  | { readonly pid: number }
+  /** `startTime` null: it cannot be known. */
+  | { readonly pid: number; readonly startTime: string | null }
   /** `code`: the system's name of the error. */
   | { readonly pid: null; readonly code: string };
 

@@ -4,7 +4,7 @@ import { daemonEnvironment, openDaemonLog, selfCommand, whileItLasts } from '../
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { fail } from '../core/failures.ts';
 import { explainErrno } from './command.ts';
-import { startTimeOf } from './identity.ts';
+import { startTimeIfKnown } from './identity.ts';
 import { type Identity, RETIRED } from './protocol.ts';
 import type { Reaped, Spawner } from './spawner.ts';
 
@@ -93,7 +93,7 @@ export class SupervisorProcess {
       });
       if (outcome.pid !== null) {
         this.#child = outcome.pid;
-        this.#childBegan = beganOf(outcome.pid);
+        this.#childBegan = outcome.startTime;
         return;
       }
       const { message } = explainErrno(outcome.code, argv[0], 0);
@@ -108,7 +108,7 @@ export class SupervisorProcess {
   /** A child of this process that somebody else has started. If it has ended already, `onReaped` follows. */
   adopt(pid: number): void {
     this.#child = pid;
-    this.#childBegan = beganOf(pid);
+    this.#childBegan = startTimeIfKnown(pid);
   }
 
   /** A child was reaped. false: it is not the supervisor. */
@@ -198,13 +198,5 @@ export class SupervisorProcess {
         reject(error);
       }
     }
-  }
-}
-
-function beganOf(pid: number): string | null {
-  try {
-    return startTimeOf(pid);
-  } catch {
-    return null; // no file descriptors left, say: then it is never signalled
   }
 }

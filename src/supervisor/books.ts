@@ -5,7 +5,7 @@ import { removeSecrets } from '../adapters/secrets-file.ts';
 import type { OrganRow } from '../adapters/sqlite/rows.ts';
 import type { Store } from '../adapters/sqlite/store.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
-import { describeChanges, type OrganRecord, organChanges } from '../core/config/changes.ts';
+import { describeChanges, type OrganRecord, organChanges, recordOf } from '../core/config/changes.ts';
 import type { SystemConfig } from '../core/config/model.ts';
 import type { CheckOutcome } from '../core/machine/inputs.ts';
 import type { SystemState } from '../core/machine/state.ts';
@@ -199,8 +199,7 @@ export class Books {
       kind: organ.kind,
       critical: organ.critical,
       desired: 'up',
-      // Environments hold secrets, and those of the whole terminal at that.
-      config: this.#means.redaction.text(JSON.stringify({ ...organ, env: undefined })),
+      config: this.#means.redaction.text(JSON.stringify(recordOf(organ))),
     }));
   }
 

@@ -158,7 +158,8 @@ export class Effects {
     const surroundings = this.#means.surroundings(system);
     failpoint('supervisor:before-spawn');
     const result = await this.#means.lives.spawn(
-      asUser(spawnRequest(system.config, instance, generation, token, surroundings), organ, switched),
+      asUser(spawnRequest(system.config, instance, generation, token, surroundings), switched),
+      system.config.callerEnv,
     );
     failpoint('supervisor:spawned');
     if (!result) return;

@@ -28,15 +28,18 @@ export function filled<T>(value: T, endpointOf: Surroundings['endpointOf']): T {
   return value;
 }
 
+type Place = Pick<Instance, 'organ' | 'name' | 'replica'>;
+
+/** The whole environment of an instance. */
+export function environment(config: SystemConfig, instance: Place, around: Surroundings): Record<string, string> {
+  return { ...config.callerEnv, ...ownEnvironment(config, instance, around) };
+}
+
 /**
- * An organ's environment: its own, then what azora tells it, which nothing overrides: a stray PORT in the caller's
- * environment would send the organ to another's port.
+ * What an instance has over the caller's environment: its organ's variables, then what azora tells it, which nothing overrides: a
+ * stray PORT in the caller's environment would send the organ to another's port.
  */
-export function environment(
-  config: SystemConfig,
-  instance: Pick<Instance, 'organ' | 'name' | 'replica'>,
-  around: Surroundings,
-): Record<string, string> {
+function ownEnvironment(config: SystemConfig, instance: Place, around: Surroundings): Record<string, string> {
   const organ = config.organs[instance.organ]!;
   const port = Object.values(around.portsOf(instance.name))[0];
   return {
@@ -65,10 +68,10 @@ function dependencyUrls(config: SystemConfig, organ: OrganConfig, around: Surrou
   );
 }
 
-/** The keeper's order for one life of an instance, with a cookie of its own. */
+/** The keeper's order for one life of an instance, with a cookie of its own. The caller's environment is not in it: see `inherit`. */
 export function spawnRequest(
   config: SystemConfig,
-  instance: Pick<Instance, 'organ' | 'name' | 'replica'>,
+  instance: Place,
   generation: number,
   token: string,
   around: Surroundings,
@@ -81,7 +84,7 @@ export function spawnRequest(
     organ: organ.name,
     argv: filled(organ.command.argv, around.endpointOf),
     cwd: organ.cwd,
-    env: { ...environment(config, instance, around), AZORA_TOKEN: token, AZORA_COOKIE: cookie },
+    env: { ...ownEnvironment(config, instance, around), AZORA_TOKEN: token, AZORA_COOKIE: cookie },
     cookie,
     logs: organ.logs,
     readiness: readinessChannel(organ),

@@ -20,6 +20,8 @@ type PreStop = (organ: OrganConfig, instance: string, timeoutMs: number, signal:
 
 export class Lives {
   readonly #keeper: () => KeeperChannel;
+  /** What each keeper has been told that instances inherit. */
+  readonly #inherited = new WeakMap<KeeperChannel, SpawnRequest['env']>();
   readonly #runStopCommand: Command;
   readonly #runPreStop: PreStop;
   /** Lives whose `pre_stop` runs. */
@@ -40,10 +42,18 @@ export class Lives {
     this.#runPreStop = runPreStop;
   }
 
-  /** null: the keeper is gone. Whether it was spawned is found out from the next one. */
-  async spawn(request: SpawnRequest): Promise<SpawnResult | null> {
+  /**
+   * null: the keeper is gone. Whether it was spawned is found out from the next one.
+   * @param inherited what its environment goes over; the keeper is told once
+   */
+  async spawn(request: SpawnRequest, inherited: SpawnRequest['env']): Promise<SpawnResult | null> {
+    const keeper = this.#keeper();
     try {
-      const answer = this.#keeper().request('spawn', request, null);
+      if (this.#inherited.get(keeper) !== inherited) {
+        this.#inherited.set(keeper, inherited);
+        keeper.request('inherit', { env: inherited }, null).catch(ignoreLostKeeper);
+      }
+      const answer = keeper.request('spawn', request, null);
       setImmediate(() => failpoint('supervisor:spawn-asked'));
       // However long it takes: an answer that comes late is one all the same, and a broken connection is noticed.
       return await answer;

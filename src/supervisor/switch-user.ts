@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { OrganConfig } from '../core/config/model.ts';
 import type { SpawnRequest } from '../keeper/protocol.ts';
 
 /**
@@ -26,11 +25,10 @@ export function switchUser(user: string, uid: number | undefined = process.getui
 }
 
 /** A spawn request as another user's. */
-export function asUser(request: SpawnRequest, organ: OrganConfig, switched: Switched | null): SpawnRequest {
+export function asUser(request: SpawnRequest, switched: Switched | null): SpawnRequest {
   if (!switched) return request;
   const [first, ...rest] = [...switched.prefix, ...request.argv];
-  const declared = Object.fromEntries((organ.declaredEnv ?? []).map((name) => [name, request.env[name]!]));
-  return { ...request, argv: [first!, ...rest], env: { ...request.env, ...switched.env, ...declared } };
+  return { ...request, argv: [first!, ...rest], env: { ...switched.env, ...request.env } };
 }
 
 interface Account {

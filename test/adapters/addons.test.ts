@@ -1,13 +1,17 @@
 import {
   chmodSync,
+  closeSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -46,6 +50,22 @@ describe('an addon', () => {
     const { ino } = statSync(join(folder, FILE));
     load(folder);
     expect(statSync(join(folder, FILE)).ino).toBe(ino);
+    // Restored from a backup, say: other times, the same content.
+    utimesSync(join(folder, FILE), new Date(), new Date());
+    load(folder);
+    expect(statSync(join(folder, FILE)).ino).toBe(ino);
+  });
+
+  test('that somebody has changed since is written anew', () => {
+    const folder = join(scratch, 'cache');
+    load(folder);
+    const path = join(folder, FILE);
+    chmodSync(path, 0o700);
+    const file = openSync(path, 'r+');
+    writeSync(file, Buffer.alloc(100), 0, 100, 0);
+    closeSync(file);
+    load(folder);
+    expect(readFileSync(path).equals(addon)).toBe(true);
   });
 
   test('that is not what it should be is written anew, never loaded', () => {

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import type { UpResult } from '../../src/adapters/control/protocol.ts';
+import { CONTROL_PROTOCOL, type UpResult } from '../../src/adapters/control/protocol.ts';
 import type { SystemEvent } from '../../src/core/events.ts';
 import { aDocument, anInstance, BOOT_ID, FakeSupervisor } from './fake-supervisor.ts';
 import { azora } from './run.ts';
@@ -370,7 +370,7 @@ describe('azora up on a running system', () => {
   test('of another file in the same state folder is refused with 4', async () => {
     await using supervisor = await FakeSupervisor.start(ready, {
       hello: () => ({
-        protocol: 1,
+        protocol: CONTROL_PROTOCOL,
         version: 'x',
         pid: 4242,
         bootId: BOOT_ID,

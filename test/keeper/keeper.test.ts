@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { explainErrno } from '../../src/keeper/command.ts';
 import { parseStat, readStat } from '../../src/keeper/identity.ts';
+import { KEEPER_PROTOCOL } from '../../src/keeper/protocol.ts';
 import { puppet, Rig } from './rig.ts';
 
 let rig: Rig;
@@ -69,6 +70,16 @@ test('a life that ended is told again to whoever asks, until it is forgotten', a
   await expect.poll(() => readdirSync(join(rig.folder.run, 'fifos'))).toEqual([]);
 });
 
+test('what instances inherit goes under their own environment, and ends with the supervisor that said it', async () => {
+  await rig.channel.request('inherit', { env: { SHARED: 'one', OVER: 'two', PATH: '/nowhere' } });
+  const print = ['sh', '-c', 'echo "$1: $SHARED $OVER $AZORA_COOKIE."', 'sh'] as const;
+  const { generation } = await rig.run([...print, 'inherited'], { env: { OVER: 'own' } });
+  expect(await rig.logged('inherited')).toContain(`inherited: one own cookie-${generation}-${rig.folder.root}.\n`);
+  await rig.connect();
+  await rig.run([...print, 'another']);
+  expect(await rig.logged('another')).toContain('another:   cookie-');
+});
+
 test('refuses what it does not know', async () => {
   await expect(rig.channel.request('signal', { instance: 'x', generation: 1, signal: 'SIGTERM' })).resolves.toBe(false);
   const life = await rig.run(['sleep', '60']);
@@ -76,7 +87,7 @@ test('refuses what it does not know', async () => {
     'unknown signal SIGNOTHING',
   );
   await expect(rig.channel.request('hello', { protocol: 99, version: '9.9', role: 'supervisor' })).rejects.toThrow(
-    /protocol 1 .* 99/,
+    `protocol ${KEEPER_PROTOCOL} (`,
   );
   expect(await rig.channel.request('ensureSupervisor', null)).toEqual({ pid: process.pid });
 });

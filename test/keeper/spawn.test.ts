@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readStat } from '../../src/keeper/identity.ts';
 import type { SpawnRequest } from '../../src/keeper/protocol.ts';
 import { Rig } from './rig.ts';
 
@@ -108,6 +109,15 @@ describe.each(['posix_spawn', 'child_process'])('%s', (kind) => {
     const life = await rig.run([join(files, 'no-shebang'), 'one two'], { instance: 'text', organ: 'text' });
     expect(await rig.exitOf(life)).toMatchObject({ code: 0 });
     expect(rig.log('text.out.log', 'text')).toBe('run by sh: one two\n');
+  });
+
+  test('knows when the kernel says each was started, in whichever hundredth of a second that was', async () => {
+    const lives = [];
+    for (let n = 0; n < 60; n++) lives.push(await rig.run(['sleep', '60'], { instance: `timed-${n}` }));
+    const told = lives.map(({ startTime }) => startTime);
+    expect(told).toEqual(lives.map(({ pid }) => readStat(pid)!.startTime));
+    expect(new Set(told).size).toBeGreaterThan(1);
+    await Promise.all(lives.map((life) => rig.channel.request('killTree', { ...life, timeoutMs: 3000 })));
   });
 
   test('gives the environment as it is, its folder, no input, a session and no descriptors of ours', async () => {

@@ -45,7 +45,7 @@ const create = (starts = true) =>
       makeFifos: () => {},
       spawn: (plan) => {
         plans.push(plan);
-        return outcome ?? { pid: 1000 + plans.length };
+        return outcome ?? { pid: 1000 + plans.length, startTime: null };
       },
     },
   });
@@ -153,7 +153,7 @@ test('one that is not our child and hangs up is replaced', async () => {
 
 describe('at the end a child that has not come yet is killed, as the process that it was', () => {
   test('known by its start time; one that is connected, or whose beginning nobody saw, is let be', async () => {
-    outcome = { pid: process.pid };
+    outcome = { pid: process.pid, startTime: startTimeOf(process.pid) };
     const waiting = create();
     await waiting.start();
     waiting.stop();
@@ -163,7 +163,7 @@ describe('at the end a child that has not come yet is killed, as the process tha
     await connected.start();
     connected.onHello(process.pid);
     connected.stop();
-    outcome = { pid: 2 ** 30 }; // higher than any there is
+    outcome = { pid: 2 ** 30, startTime: null };
     const unseen = create();
     await unseen.start();
     unseen.stop();

@@ -142,10 +142,8 @@ function organNames(data: unknown): string[] {
 }
 
 /** SHA-256 of what the file means: without the caller's environment, the file's place and the lines that things stand on. */
-function configHash({ file: _file, organs, ...system }: Normalized['config']): string {
-  const meanings = Object.values(organs).map(({ source: _source, env, declaredEnv = [], ...organ }) => {
-    return [organ.name, { ...organ, env: Object.fromEntries(declaredEnv.map((name) => [name, env[name]])) }];
-  });
+function configHash({ file: _file, callerEnv: _env, organs, ...system }: Normalized['config']): string {
+  const meanings = Object.values(organs).map(({ source: _source, ...organ }) => [organ.name, organ]);
   return createHash('sha256')
     .update(JSON.stringify(inOrder({ ...system, organs: Object.fromEntries(meanings) })))
     .digest('hex');

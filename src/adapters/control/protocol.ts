@@ -6,7 +6,7 @@ import type { Plan } from '../../core/plan.ts';
 import type { Phase, StatusDocument } from '../../core/status.ts';
 
 /** What a command and the supervisor say to each other over `run/supervisor.sock`. */
-export const CONTROL_PROTOCOL = 1;
+export const CONTROL_PROTOCOL = 2;
 
 export interface UpRequest {
   readonly config: SystemConfig;

@@ -1,7 +1,9 @@
 import type { OrganConfig } from './model.ts';
 
-/** An organ as it is recorded: without its environment, which may hold secrets. */
-export type OrganRecord = Omit<OrganConfig, 'env'>;
+/** An organ as it is recorded: of its environment the names alone, since values may be secrets. */
+export type OrganRecord = Omit<OrganConfig, 'env'> & { readonly env: readonly string[] };
+
+export const recordOf = (organ: OrganConfig): OrganRecord => ({ ...organ, env: Object.keys(organ.env) });
 
 /** A row of a plan: what the difference comes to, and its keys as the file names them. */
 export interface OrganChange {
@@ -35,7 +37,7 @@ function changedKeys(was: OrganRecord, is: OrganRecord): string[] {
   const keys = new Set([...Object.keys(was), ...Object.keys(is)] as (keyof OrganRecord)[]);
   return [...keys]
     .filter((key) => key !== 'source' && JSON.stringify(meaning(was[key])) !== JSON.stringify(meaning(is[key])))
-    .map((key) => (key === 'declaredEnv' ? 'env' : key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)));
+    .map((key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
 }
 
 /** Of a command only what is executed counts, not how it was written. */

@@ -5,26 +5,16 @@ import type { Finding } from './problem.ts';
 /** null: as the caller has it, whatever an earlier layer said. */
 export type Layer = Readonly<Record<string, string | null>>;
 
-export interface Environment {
-  readonly env: Readonly<Record<string, string>>;
-  /** The names that a layer, and not the caller, gave their value. */
-  readonly declared: readonly string[];
-}
-
-/** The caller's environment under `layers`, of which later ones win. */
-export function layerEnvironment(caller: Readonly<Record<string, string>>, layers: readonly Layer[]): Environment {
-  const env: Record<string, string> = { ...caller };
-  const declared = new Set<string>();
+/** What the layers give, of which later ones win. */
+export function layerEnvironment(layers: readonly Layer[]): Record<string, string> {
+  const env: Record<string, string> = {};
   for (const layer of layers) {
     for (const [name, value] of Object.entries(layer)) {
-      const chosen = value ?? (Object.hasOwn(caller, name) ? caller[name] : undefined);
-      if (chosen === undefined) delete env[name];
-      else env[name] = chosen;
-      if (value === null) declared.delete(name);
-      else declared.add(name);
+      if (value === null) delete env[name];
+      else env[name] = value;
     }
   }
-  return { env, declared: [...declared] };
+  return env;
 }
 
 /** Linux: MAX_ARG_STRLEN, for each argument and each variable, with its closing NUL. */
@@ -52,8 +42,8 @@ export function tooLarge(organ: OrganConfig, fromCaller: number): Finding[] {
     findings.push({ path: at, message });
   };
   for (const argument of organ.command.argv) measure(byteLength(argument), [...path, 'command'], 'an argument');
-  for (const name of organ.declaredEnv ?? []) {
-    measure(byteLength(name) + 1 + byteLength(organ.env[name]!), [...path, 'env', name], `the variable ${name}`);
+  for (const [name, value] of Object.entries(organ.env)) {
+    measure(byteLength(name) + 1 + byteLength(value), [...path, 'env', name], `the variable ${name}`);
   }
   if (findings.length === 0 && total > LARGEST_TOTAL) {
     const message = `the arguments and environment of organ ${organ.name} have ${total} bytes; the kernel takes at most ${LARGEST_TOTAL}`;

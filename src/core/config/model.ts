@@ -27,6 +27,8 @@ export interface SystemConfig {
   readonly profiles: readonly string[];
   /** The env_files that were read, absolute: they hold secrets. */
   readonly envFiles?: readonly string[];
+  /** What the environment was in which azora was called, and every organ has under its own: no change of meaning when it changes. */
+  readonly callerEnv: Readonly<Record<string, string>>;
   /** Every organ whose profiles are active, by name, in the order of the file. */
   readonly organs: Readonly<Record<string, OrganConfig>>;
   /** Organs of the file that no active profile selects. */
@@ -57,10 +59,8 @@ export interface OrganConfig {
   /** Plain words or an explicit list run as they are (`shell: false`, argv); shell syntax runs as `/bin/sh -c text`. */
   readonly command: CommandLine;
   readonly cwd: string;
-  /** The organ's whole environment but for what azora adds at each start, already merged by precedence. */
+  /** The variables that the configuration gives it, already merged by precedence; they go over `callerEnv`. */
   readonly env: Readonly<Record<string, string>>;
-  /** Which of them the configuration gives; the others are the caller's environment, and no change of meaning when they change. */
-  readonly declaredEnv?: readonly string[];
   readonly kind: 'service' | 'task';
   readonly schedule: string | null;
   readonly dependsOn: readonly Dependency[];

@@ -12,7 +12,6 @@ export const DEFAULT_LOGS: LogLimits = { maxSize: 10_000_000, maxFiles: 5, compr
 /** What the organ takes from its surroundings. */
 export interface OrganSurroundings {
   readonly env: Readonly<Record<string, string>>;
-  readonly declaredEnv: readonly string[];
   /** Where it is declared; `folder` is absolute. */
   readonly place: { readonly file: string; readonly line: number; readonly folder: string };
   readonly logs: LogLimits;
@@ -51,7 +50,6 @@ export function normalizeOrgan(
     command: organ.command ?? NO_COMMAND,
     cwd: organ.cwd ?? around.place.folder,
     env: around.env,
-    declaredEnv: around.declaredEnv,
     kind,
     schedule: organ.schedule ?? null,
     dependsOn: [],

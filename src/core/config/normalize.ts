@@ -108,6 +108,7 @@ export function normalize(file: WrittenFile, around: Surroundings): Normalized {
     redact: file.redact ?? ['*_TOKEN', '*_SECRET', '*PASSWORD*', '*_KEY'],
     retention: { maxAgeMs: file.retention?.max_age ?? 30 * DAY, maxBytes: file.retention?.max_size ?? 200_000_000 },
     profiles,
+    callerEnv: around.callerEnv,
     organs,
     inactive: names.all.filter((name) => !names.isActive(name)),
   };
@@ -151,10 +152,8 @@ function normalizeOrgans(
       around,
       report,
     );
-    const { env, declared } = layerEnvironment(around.callerEnv, [...systemLayers, ...fromFiles, organ.env ?? {}]);
     const surroundings = {
-      env,
-      declaredEnv: declared,
+      env: layerEnvironment([...systemLayers, ...fromFiles, organ.env ?? {}]),
       place: around.placeOf(name),
       logs,
       healthIntervalMs: healthInterval(file),

@@ -24,12 +24,16 @@ const OWN_TOKEN = `${TOKEN_PREFIX}[\\w-]{32}`;
 export type Mask = (text: string) => string;
 
 /** The values of every variable of every organ that `redact` names. */
-export function secretsOf({ redact, organs }: Pick<SystemConfig, 'redact' | 'organs'>): string[] {
+export function secretsOf({
+  redact,
+  callerEnv,
+  organs,
+}: Pick<SystemConfig, 'redact' | 'callerEnv' | 'organs'>): string[] {
   const isSecret = secretMatcher(redact);
-  // Organs share the caller's environment: each name is looked at once.
-  const names = new Set(Object.values(organs).flatMap(({ env }) => Object.keys(env)));
-  const secret = [...names].filter(isSecret);
-  return [...new Set(Object.values(organs).flatMap(({ env }) => secret.flatMap((name) => env[name] ?? [])))];
+  const environments = [callerEnv, ...Object.values(organs).map(({ env }) => env)];
+  return [
+    ...new Set(environments.flatMap((env) => Object.keys(env).flatMap((name) => (isSecret(name) ? env[name]! : [])))),
+  ];
 }
 
 /** As `secretMasker`, and azora's own tokens besides: for whatever leaves azora. */

@@ -12,7 +12,7 @@ import type {
   OrganConfig,
   SystemConfig,
 } from './model.ts';
-import { MASK, secretMasker, secretMatcher } from './redact.ts';
+import { MASK, secretMasker, secretMatcher, secretsOf } from './redact.ts';
 import { showReferences } from './references.ts';
 import { formatCpu, formatDuration, formatSize } from './units.ts';
 
@@ -50,10 +50,7 @@ export function writtenForm(config: SystemConfig): Written {
 /** The same with the values of secrets masked: in the variables that `redact` names, and wherever else they turn up. */
 export function maskedForm(config: SystemConfig): Written {
   const isSecret = secretMatcher(config.redact);
-  const values = Object.values(config.organs).flatMap(({ env }) =>
-    Object.keys(env).flatMap((name) => (isSecret(name) ? [env[name]!] : [])),
-  );
-  const mask = secretMasker(values);
+  const mask = secretMasker(secretsOf(config));
   const visit = (value: unknown, key: string): unknown => {
     if (typeof value === 'string') return mask(value);
     if (Array.isArray(value)) return value.map((item) => visit(item, ''));
@@ -73,7 +70,7 @@ function writtenOrgan(organ: OrganConfig): Written {
     category: organ.category && plain(organ.category),
     command: writtenCommand(organ.command),
     cwd: plain(organ.cwd),
-    env: Object.fromEntries((organ.declaredEnv ?? []).map((name) => [name, plain(organ.env[name]!)])),
+    env: mapValues(organ.env, plain),
     kind: organ.kind,
     schedule: organ.schedule,
     depends_on: Object.fromEntries(

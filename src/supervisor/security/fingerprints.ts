@@ -45,9 +45,10 @@ export class Fingerprints {
   take(config: SystemConfig): void {
     this.#know(config.file);
     for (const organ of Object.values(config.organs)) {
-      const declared = digest([organ.command.argv, organ.cwd, organ.env.PATH]);
+      const path = searchPath(config, organ);
+      const declared = digest([organ.command.argv, organ.cwd, path]);
       if (this.#organs.get(organ.name)?.declared === declared) continue;
-      const programs = { declared, executable: executableOf(organ, look), scripts: scriptsOf(organ) };
+      const programs = { declared, executable: executableOf(organ, path, look), scripts: scriptsOf(organ) };
       this.#organs.set(organ.name, programs);
       for (const path of [programs.executable, ...programs.scripts]) if (path !== null) this.#know(path);
     }
@@ -95,16 +96,16 @@ export function changedFiles(config: SystemConfig, prints: Fingerprints): Findin
   };
   return [
     ...(file === null ? [] : [ofFile]),
-    ...Object.values(config.organs).flatMap((organ) => changedIn(organ, prints, lookOnce)),
+    ...Object.values(config.organs).flatMap((organ) => changedIn(organ, searchPath(config, organ), prints, lookOnce)),
   ];
 }
 
-function changedIn(organ: OrganConfig, prints: Fingerprints, lookAt: Look): Finding[] {
+function changedIn(organ: OrganConfig, path: string, prints: Fingerprints, lookAt: Look): Finding[] {
   const known = prints.programsOf(organ.name);
   if (!known) return [];
   const remedy = `If that was you: azora restart ${organ.name}; the finding ends with the next boot.`;
   const findings: Finding[] = [];
-  const found = executableOf(organ, lookAt);
+  const found = executableOf(organ, path, lookAt);
   const changed = found === null ? null : prints.change(found, lookAt(found));
   if (found !== known.executable) {
     const [was, is] = [known.executable ?? 'nowhere', found ?? 'nowhere'];
@@ -120,11 +121,11 @@ function changedIn(organ: OrganConfig, prints: Fingerprints, lookAt: Look): Find
       evidence: changed,
     });
   }
-  for (const path of known.scripts) {
-    const evidence = path === known.executable ? null : prints.change(path, lookAt(path));
+  for (const script of known.scripts) {
+    const evidence = script === known.executable ? null : prints.change(script, lookAt(script));
     if (evidence === null) continue;
     findings.push({
-      ...{ id: `file-changed:${organ.name}:${path}`, severity: 'Medium', organ: organ.name, remedy },
+      ...{ id: `file-changed:${organ.name}:${script}`, severity: 'Medium', organ: organ.name, remedy },
       message: `a program file of ${organ.name} has changed since the boot`,
       evidence,
     });
@@ -132,11 +133,13 @@ function changedIn(organ: OrganConfig, prints: Fingerprints, lookAt: Look): Find
   return findings;
 }
 
+const searchPath = ({ callerEnv }: SystemConfig, { env }: OrganConfig): string => env.PATH ?? callerEnv.PATH ?? '';
+
 /** Where an organ's executable is found; null: nowhere. */
-function executableOf({ command, cwd, env }: OrganConfig, lookAt: Look): string | null {
+function executableOf({ command, cwd }: OrganConfig, searched: string, lookAt: Look): string | null {
   const [word] = command.argv;
   if (word.includes('/')) return lookAt(resolve(cwd, word))?.isFile() ? resolve(cwd, word) : null;
-  for (const folder of (env.PATH ?? '').split(':')) {
+  for (const folder of searched.split(':')) {
     const path = join(isAbsolute(folder) ? folder : resolve(cwd, folder), word);
     if (isExecutable(lookAt(path))) return path;
   }

@@ -45,7 +45,7 @@ export class SecretsInLogs {
     const writers = this.#writers();
     for (const { organ, instance } of instances) {
       if (!writers.has(organ)) continue;
-      const secrets = Object.entries(config.organs[organ]!.env)
+      const secrets = Object.entries({ ...config.callerEnv, ...config.organs[organ]!.env })
         .filter(([name, value]) => isSecret(name) && value.length >= SHORTEST)
         .map(([name, value]) => ({ name, bytes: Buffer.from(value) }));
       // The end of one round and the beginning of the next may each hold a part of one.

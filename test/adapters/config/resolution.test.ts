@@ -50,6 +50,7 @@ describe('defaults', () => {
       retention: { maxAgeMs: 30 * 86_400_000, maxBytes: 200_000_000 },
       envFiles: [],
       profiles: [],
+      callerEnv: { HOME: '/home/me' },
       inactive: [],
       organs: {
         web: {
@@ -58,8 +59,7 @@ describe('defaults', () => {
           category: null,
           command: { shell: false, argv: ['node', 'server.js'], text: 'node server.js' },
           cwd: folder,
-          env: { HOME: '/home/me' },
-          declaredEnv: [],
+          env: {},
           kind: 'service',
           schedule: null,
           dependsOn: [],
@@ -210,8 +210,8 @@ describe('the environment', () => {
       },
       { env: { A: 'caller', B: 'caller', C: 'caller', D: 'caller', E: 'caller', GONE: undefined } },
     );
-    expect(config.organs.a!.env).toEqual({ A: 'organ', B: 'file', C: 'env', D: 'sysfile', E: 'caller' });
-    expect(config.organs.a!.declaredEnv!.toSorted()).toEqual(['A', 'B', 'C', 'D']);
+    expect(config.organs.a!.env).toEqual({ A: 'organ', B: 'file', C: 'env', D: 'sysfile' });
+    expect(config.callerEnv).toEqual({ A: 'caller', B: 'caller', C: 'caller', D: 'caller', E: 'caller' });
   });
 
   it('keeps numbers as they are written, and passes on what has no value', async () => {
@@ -219,14 +219,15 @@ describe('the environment', () => {
       `env: { P: system, Q: system }\n${organs('a: { command: x, env: { V: 1.10, C: 007, T: true, P: , Q: null, H: 0x1F } }')}`,
       { env: { P: 'caller' } },
     );
-    expect(config.organs.a!.env).toEqual({ V: '1.10', C: '007', T: 'true', P: 'caller', H: '0x1F' });
+    expect(config.organs.a!.env).toEqual({ V: '1.10', C: '007', T: 'true', H: '0x1F' });
+    expect(config.callerEnv).toEqual({ P: 'caller' });
   });
 
   it('has none of the variables that $AZORA_UNSET names', async () => {
     const config = await resolved(organs('a: { command: x }'), {
       env: { AZORA_UNSET: 'CACHE,OTHER', CACHE: '1', OTHER: '2', KEPT: '3' },
     });
-    expect(config.organs.a!.env).toEqual({ KEPT: '3' });
+    expect(config.callerEnv).toEqual({ KEPT: '3' });
   });
 
   it('may hold names that objects have of themselves', async () => {

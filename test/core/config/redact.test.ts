@@ -4,10 +4,12 @@ import { MASK, maskAll, outputMasker, secretsOf, TOKEN_PREFIX } from '../../../s
 import { organ, system } from '../machine/world.ts';
 
 describe('what leaves azora', () => {
-  test('the values are those of every organ whose variable is named, each once', () => {
+  test('the values are those of every organ, and of the caller, whose variable is named, each once', () => {
     const env = { API_TOKEN: 'one-secret', HOME: '/root', db_password: 'two-secret' };
-    const config = { ...system([organ('a', { env }), organ('b', { env })]), redact: ['*_TOKEN', '*PASSWORD*'] };
-    expect(secretsOf(config)).toEqual(['one-secret', 'two-secret']);
+    const callerEnv = { OTHER_TOKEN: 'three-secret', API_TOKEN: 'hidden below' };
+    const redact = ['*_TOKEN', '*PASSWORD*'];
+    const config = system([organ('a', { env }), organ('b', { env })], { redact, callerEnv });
+    expect(secretsOf(config).toSorted()).toEqual(['hidden below', 'one-secret', 'three-secret', 'two-secret']);
     expect(secretsOf({ ...config, redact: [] })).toEqual([]);
   });
 

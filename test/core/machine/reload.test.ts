@@ -37,12 +37,7 @@ describe('plan', () => {
   test('tells restarts from what is taken on, new ones, gone ones, and other numbers', () => {
     const before = system([organ('a'), organ('b'), organ('c'), organ('d', { replicas: 2 })]);
     const now = system(
-      [
-        organ('a', { env: { X: '1' }, declaredEnv: ['X'] }),
-        organ('b', { category: 'Data' }),
-        organ('d', { replicas: 3 }),
-        organ('e'),
-      ],
+      [organ('a', { env: { X: '1' } }), organ('b', { category: 'Data' }), organ('d', { replicas: 3 }), organ('e')],
       { checks: [], security: { ...before.security, intervalMs: 1 } },
     );
     const plan = planOf(before, now);
@@ -57,9 +52,10 @@ describe('plan', () => {
   });
 
   test('the caller’s own environment is not a change', () => {
-    const before = system([organ('a', { env: { TERM: 'xterm' }, declaredEnv: [] })]);
-    const now = system([organ('a', { env: { TERM: 'dumb' }, declaredEnv: [] })]);
-    expect(planOf(before, now).organs).toEqual([]);
+    const before = system([organ('a')], { callerEnv: { TERM: 'xterm' } });
+    const now = system([organ('a')], { callerEnv: { TERM: 'dumb' } });
+    const { organs, system: changed } = planOf(before, now);
+    expect({ organs, changed }).toEqual({ organs: [], changed: [] });
   });
 });
 

@@ -103,6 +103,7 @@ export function system(organs: readonly OrganConfig[], change: Partial<SystemCon
     redact: [],
     retention: { maxAgeMs: 1, maxBytes: 1 },
     profiles: [],
+    callerEnv: {},
     organs: Object.fromEntries(organs.map((one) => [one.name, one])),
     inactive: [],
     ...change,
