@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import type { Libc } from '../adapters/libc.ts';
+import type { Reaped } from '../adapters/posix-spawn.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { ownVersion } from '../adapters/version.ts';
 import { fail } from '../core/failures.ts';
@@ -10,7 +11,7 @@ import type { Life } from './life.ts';
 import { Lives } from './lives.ts';
 import { KEEPER_PROTOCOL, type KeeperMethods, type LifeKey } from './protocol.ts';
 import { type Handlers, KeeperServer } from './server.ts';
-import type { Reaped, Spawner } from './spawner.ts';
+import type { Spawner } from './spawner.ts';
 import type { SupervisorProcess } from './supervisor-process.ts';
 import { Trees } from './tree.ts';
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { failpoint } from '../adapters/failpoint.ts';
 import type { Libc } from '../adapters/libc.ts';
+import type { Reaped } from '../adapters/posix-spawn.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import type { LogLimits } from '../core/config/model.ts';
 import { type Fate, fateOf, watchEnd } from './adoption.ts';
@@ -16,7 +17,7 @@ import { OomWatch } from './oom.ts';
 import { InstanceOutput } from './output.ts';
 import type { ExitRecord, KeeperNotices, LifeKey, SpawnRequest, SpawnResult } from './protocol.ts';
 import { watchLines } from './readiness.ts';
-import type { Reaped, Spawner } from './spawner.ts';
+import type { Spawner } from './spawner.ts';
 
 /** Every life that runs, and every end that was not forgotten: their births, outputs, ends and the journal of it all. */
 

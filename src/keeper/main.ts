@@ -5,6 +5,7 @@ import { closeHigh } from '../adapters/descriptors.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { loadLibc } from '../adapters/libc.ts';
 import { type Lock, lockHolder, takeLock } from '../adapters/lock.ts';
+import type { Reaped } from '../adapters/posix-spawn.ts';
 import { letGoOfStartUpAfter } from '../adapters/start-up-pages.ts';
 import { createStateFolder, type StateFolder, stateFolder } from '../adapters/state-folder.ts';
 import { ownVersion } from '../adapters/version.ts';
@@ -13,7 +14,7 @@ import { killVerified } from './identity.ts';
 import type { Keeper } from './keeper.ts';
 import type { KeeperMethods } from './protocol.ts';
 import { KEEPER_PROTOCOL } from './protocol.ts';
-import { createSpawner, type Reaped } from './spawner.ts';
+import { createSpawner } from './spawner.ts';
 import { SupervisorProcess } from './supervisor-process.ts';
 
 /** A living keeper that does not answer for so long is not a reason to be quiet. */

@@ -1,4 +1,5 @@
 import type { Libc } from '../adapters/libc.ts';
+import type { Reaped } from '../adapters/posix-spawn.ts';
 import { createChildProcessSpawner } from './spawn-child-process.ts';
 import { createPosixSpawner } from './spawn-posix.ts';
 
@@ -38,12 +39,6 @@ export type SpawnOutcome =
   | { readonly pid: number; readonly startTime: string | null }
   /** `code`: the system's name of the error. */
   | { readonly pid: null; readonly code: string };
-
-export interface Reaped {
-  readonly pid: number;
-  readonly code: number | null;
-  readonly signal: string | null;
-}
 
 /** Hears of children that ended, in the order in which they were reaped; with a subreaper also of adopted strangers. */
 export type OnReaped = (batch: readonly Reaped[]) => void;

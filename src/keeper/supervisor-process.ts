@@ -1,12 +1,13 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Reaped } from '../adapters/posix-spawn.ts';
 import { daemonEnvironment, openDaemonLog, selfCommand, whileItLasts } from '../adapters/self.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { fail } from '../core/failures.ts';
 import { explainErrno } from './command.ts';
 import { startTimeIfKnown } from './identity.ts';
 import { type Identity, RETIRED } from './protocol.ts';
-import type { Reaped, Spawner } from './spawner.ts';
+import type { Spawner } from './spawner.ts';
 
 /** Keeps a supervisor running. Exit code 0 is its goodbye; any other end is a death, and a new one is started. */
 
