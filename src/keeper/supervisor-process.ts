@@ -77,7 +77,8 @@ export class SupervisorProcess {
     if (this.#retry) clearTimeout(this.#retry);
     this.#retry = null;
     const { folder, spawner, report } = this.#ports;
-    const argv = whileItLasts(this.command);
+    // It may come up when this keeper has died already: it has to know whose child it was.
+    const argv = whileItLasts([...this.command, '--keeper', String(process.pid)]);
     const nothing = openSync('/dev/null', 'r+');
     const log = openDaemonLog(join(folder.run, 'supervisor.log'));
     try {

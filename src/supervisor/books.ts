@@ -8,7 +8,7 @@ import type { StateFolder } from '../adapters/state-folder.ts';
 import { describeChanges, type OrganRecord, organChanges, recordOf } from '../core/config/changes.ts';
 import type { SystemConfig } from '../core/config/model.ts';
 import type { CheckOutcome } from '../core/machine/inputs.ts';
-import type { SystemState } from '../core/machine/state.ts';
+import type { Boot, SystemState } from '../core/machine/state.ts';
 import type { Surroundings } from '../core/status-view.ts';
 import { timestamp } from '../core/time.ts';
 import type { ExitRecord, LifeKey } from '../keeper/protocol.ts';
@@ -56,22 +56,15 @@ export class Books {
 
   /** A boot begins. */
   begin({ config, boot }: SystemState): void {
-    this.#means.store.recordBoot({
-      bootId: boot.bootId,
-      startedAt: timestamp(boot.startedAt.wall),
-      configHash: config.configHash,
-      file: config.file,
-      name: config.name,
-    });
     const before = this.#means.store.organs();
-    const rows = this.#rowsOf(config);
+    const rows = this.#recordBoot(config, boot);
     this.#sayWhatChanged(config, before, rows);
-    this.#means.store.saveOrgans(rows);
   }
 
-  /** Another supervisor has documented this one. */
-  resume(documented: SystemConfig): void {
+  /** Another supervisor has begun this one: its document was written, and perhaps nothing else. */
+  resume(documented: SystemConfig, boot: Boot): void {
     this.#documented = documented;
+    this.#recordBoot(documented, boot);
   }
 
   /** From now on, secrets are those of this configuration. */
@@ -102,10 +95,15 @@ export class Books {
 
   /** Before anything is done about it: a next supervisor must know what this one has decided. */
   commit(state: SystemState): void {
+    const { store } = this.#means;
     this.settle();
-    if (this.#documented !== state.config) this.#writeDocument(state);
+    const isNew = this.#documented !== state.config;
+    if (isNew) this.#writeDocument(state);
     failpoint('supervisor:document-written');
-    rememberBoot(this.#means.store, state.boot);
+    rememberBoot(store, state.boot);
+    // The document says how far it has come: the record may follow when the organs have been asked for.
+    if (isNew && this.#documented === state.config) setImmediate(() => this.#closed || store.flush());
+    else store.flush();
     failpoint('supervisor:boot-committed');
   }
 
@@ -190,6 +188,20 @@ export class Books {
       if (this.#documented !== null && this.#documented !== state.config) this.#writeDocument(state);
       if (!this.#means.redaction.settle()) this.#writeAgain();
     }, WRITE_AGAIN_MS).unref();
+  }
+
+  #recordBoot(config: SystemConfig, boot: Boot): OrganRow[] {
+    const { store } = this.#means;
+    store.recordBoot({
+      bootId: boot.bootId,
+      startedAt: timestamp(boot.startedAt.wall),
+      configHash: config.configHash,
+      file: config.file,
+      name: config.name,
+    });
+    const rows = this.#rowsOf(config);
+    store.saveOrgans(rows);
+    return rows;
   }
 
   #rowsOf(config: SystemConfig): OrganRow[] {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Channel } from '../adapters/socket/channel.ts';
@@ -57,12 +58,17 @@ export async function linkKeeper(
 async function openPatiently(path: string, mayCome: () => boolean): Promise<Socket> {
   const deadline = performance.now() + PATIENCE_MS;
   for (let pause = LOOK_AGAIN_MS.first; ; pause = Math.min(pause * 1.2, LOOK_AGAIN_MS.last)) {
-    try {
-      return await open(path);
-    } catch (cause) {
-      if (performance.now() > deadline || !mayCome()) throw new Error(`no keeper answers at ${path}`, { cause });
-      await delay(pause);
+    let cause: unknown;
+    // Node takes 6 ms to make an error of a socket that is not there yet.
+    if (existsSync(path)) {
+      try {
+        return await open(path);
+      } catch (error) {
+        cause = error;
+      }
     }
+    if (performance.now() > deadline || !mayCome()) throw new Error(`no keeper answers at ${path}`, { cause });
+    await delay(pause);
   }
 }
 

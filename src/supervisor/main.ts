@@ -16,12 +16,13 @@ const LOAD_THE_REST_MS = 2000;
 const START_UP_MS = 5000;
 /** One that was just killed may hold its lock for some moments more. */
 const LOCK_MS = 2000;
+const LOCK_AGAIN_MS = 20;
 /** How often it is looked whether the keeper beside us is one by now: it boots as long as we do. */
 const LOOK_AGAIN_MS = 2;
 
 /**
  * The supervisor process. `--state-dir D` says whose. There is one at a time for each state folder: the lock says so, and a
- * second one ends at once. `--keeper PID`: it was started beside its keeper, not by it.
+ * second one ends at once. `--keeper PID`: whose child it is, or is about to be.
  */
 export async function runSupervisor(argv: readonly string[]): Promise<void> {
   closeHigh();
@@ -39,11 +40,12 @@ export async function runSupervisor(argv: readonly string[]): Promise<void> {
   }
   const lock = await lockWithin(LOCK_MS, folder.supervisorLock);
   if (!lock) {
-    console.error(`${new Date().toISOString()} another supervisor owns ${folder.root}`);
+    const why = isOrphan() ? 'my keeper is gone, and another supervisor owns' : 'another supervisor owns';
+    console.error(`${new Date().toISOString()} ${why} ${folder.root}`);
     process.exit(0);
   }
   failpoint('supervisor:locked');
-  // It waited for the lock of one that has meanwhile brought everything down: nobody waits for it, and nothing is left to supervise.
+  // What was to be supervised has been brought down meanwhile: nobody waits for this one, or would end it.
   if (isOrphan() && !existsSync(folder.bootDocument)) process.exit(0);
   process.title = 'azora supervisor';
   // A bug: leave its stack in the log and end, so that the next supervisor takes over with a clean mind.
@@ -84,10 +86,11 @@ async function untilKept(folder: StateFolder, keeper: number): Promise<void> {
   }
 }
 
+/** An orphan does not wait: nobody would end it if everything else were brought down meanwhile. */
 async function lockWithin(ms: number, path: string): Promise<Lock | null> {
   for (const deadline = performance.now() + ms; ; ) {
     const lock = takeLock(path);
-    if (lock || performance.now() > deadline) return lock;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    if (lock || isOrphan() || performance.now() > deadline) return lock;
+    await new Promise((resolve) => setTimeout(resolve, LOCK_AGAIN_MS));
   }
 }

@@ -68,10 +68,9 @@ export function recallInstance(store: Store, bootId: string, name: string): Inst
   return saved?.bootId === bootId ? saved.instance : null;
 }
 
-/** How far the boot has come, together with everything that waits to be written. */
+/** How far the boot has come. */
 export function rememberBoot(store: Store, boot: Boot): void {
   store.remember(BOOT, saveBoot(boot) as unknown as Json);
-  store.flush();
 }
 
 /** null: of this boot nothing was written down. */

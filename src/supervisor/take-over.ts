@@ -104,8 +104,8 @@ export class TakeOver {
     const { version, store, books, history, tokens, limits, endpoints, prepare, adopt } = this.#means;
     const { config } = document;
     const boot = recallBoot(store, document.boot.bootId) ?? restoreBoot(document.boot);
-    books.resume(config);
     books.redact(config);
+    books.resume(config, boot);
     tokens.secret = document.secret;
     history.restore(store.events().filter((event) => event.bootId === boot.bootId));
     limits.recall(history.after(0).map(({ message }) => message));

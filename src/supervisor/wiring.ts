@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { now } from '../adapters/clock.ts';
-import type { CheckReport } from '../adapters/control/protocol.ts';
+import type { CheckReport, ControlMethods } from '../adapters/control/protocol.ts';
 import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { type Latch, readLatch, setLatch } from '../adapters/latch.ts';
@@ -263,14 +263,7 @@ export class Wiring {
       path: this.#folder.supervisorSocket,
       history: this.#history,
       handlers: {
-        hello: () => ({
-          version: this.#version,
-          pid: process.pid,
-          bootId: this.#supervisor?.state.boot.bootId ?? null,
-          configHash: this.#supervisor?.state.config.configHash ?? null,
-          file: this.#supervisor?.state.config.file ?? '',
-          phase: this.#supervisor?.state.boot.phase ?? null,
-        }),
+        hello: () => this.#hello(),
         retire: () => this.#retire(),
         status: () => this.#shown.status(),
         up: (request) => this.#redaction.answer(this.#does.up(request)),
@@ -291,10 +284,22 @@ export class Wiring {
       },
     });
     failpoint('supervisor:listening');
-    // The command is still busy with its file: the first address that Node looks at takes it 3 ms, and that is the registry's.
-    setImmediate(() => isIPv6('127.0.0.1'));
     setTimeout(() => this.#endIfUnused(), UNUSED_MS).unref();
     setTimeout(() => this.#books.maintain(), MAINTAIN_AFTER_MS).unref();
+  }
+
+  #hello(): Omit<ControlMethods['hello']['result'], 'protocol'> {
+    const { boot, config } = this.#supervisor?.state ?? {};
+    // While the command writes its question: the first address that Node looks at takes it 3 ms, and that is the registry's.
+    if (!boot) setImmediate(() => setImmediate(() => isIPv6('127.0.0.1'))); // after the answer
+    return {
+      version: this.#version,
+      pid: process.pid,
+      bootId: boot?.bootId ?? null,
+      configHash: config?.configHash ?? null,
+      file: config?.file ?? '',
+      phase: boot?.phase ?? null,
+    };
   }
 
   /** SIGTERM: an orderly stop of everything; a second one: now. */

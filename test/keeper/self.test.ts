@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,6 +57,19 @@ test('two start at once: the supervisor is the child of the keeper, whatever the
   expect(await ended).toEqual({ code: 0, signal: null });
   await expect.poll(() => takeLock(state.supervisorLock), { timeout: 10_000, interval: 5 }).not.toBeNull();
   for (const name of ['keeper', 'supervisor']) expect(readFileSync(role(name).log, 'utf8')).toBe('');
+});
+
+test('a supervisor whose keeper died before it came up does not wait for the lock of another', async () => {
+  const state = stateFolder(folder);
+  createStateFolder(state);
+  const gone = spawnSync('true').pid;
+  writeFileSync(state.keeperLock, `${gone}\n`);
+  const lock = takeLock(state.supervisorLock)!;
+  const log = join(state.run, 'supervisor.log');
+  const supervisor = await startDaemon(['__supervisor', '--state-dir', state.root, '--keeper', String(gone)], { log });
+  expect(await supervisor.ended).toEqual({ code: 0, signal: null });
+  expect(readFileSync(log, 'utf8')).toContain(`my keeper is gone, and another supervisor owns ${state.root}`);
+  lock.release();
 });
 
 test('a log that grew too long is put aside', async () => {

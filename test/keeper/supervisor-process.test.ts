@@ -55,7 +55,7 @@ const died = (supervisor: SupervisorProcess, code: number | null = null) =>
 test('starts azora __supervisor for the same state folder', async () => {
   const supervisor = create();
   await supervisor.start();
-  expect(plans[0]?.argv.slice(-3)).toEqual(['__supervisor', '--state-dir', root]);
+  expect(plans[0]?.argv.slice(-5)).toEqual(['__supervisor', '--state-dir', root, '--keeper', String(process.pid)]);
   expect(supervisor.pid).toBe(1001);
   await supervisor.start();
   expect(plans).toHaveLength(1);
