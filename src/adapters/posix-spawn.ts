@@ -1,4 +1,5 @@
-import { constants } from 'node:os';
+import { constants as fs } from 'node:fs';
+import { constants as os } from 'node:os';
 import type { Libc } from './libc.ts';
 
 /**
@@ -20,9 +21,14 @@ export interface Spawned {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  /** What else is open in it: a descriptor of this process and what it is there, made in this order. */
-  readonly files: readonly (readonly [from: number, to: number])[];
+  /**
+   * What else is open in it, and as which descriptor: one of this process, or the file at a path, which it opens by itself, for reading and
+   * writing. Made in this order.
+   */
+  readonly files: readonly OpenFile[];
 }
+
+export type OpenFile = readonly [what: number | string, as: number];
 
 /** Its pid, or the number of the system's error, negative. */
 export type PosixSpawn = (spawned: Spawned) => number;
@@ -55,7 +61,10 @@ export function createPosixSpawn(libc: Libc): PosixSpawn | null {
     environment.push(null);
     calls.actionsInit(actions);
     calls.actionsOpen(actions, 0, '/dev/null', 0, 0);
-    for (const [from, to] of files) calls.actionsDup2(actions, from, to);
+    for (const [what, as] of files) {
+      if (typeof what === 'number') calls.actionsDup2(actions, what, as);
+      else calls.actionsOpen(actions, as, what, fs.O_RDWR, 0);
+    }
     calls.actionsChdir(actions, cwd);
     const errno = calls.spawn(pidOut, file, actions, attributes, [...argv, null], environment);
     calls.actionsDestroy(actions);
@@ -84,7 +93,7 @@ function bindSpawn(libc: Libc) {
   return Object.values(calls).every((call) => call !== undefined) ? (calls as Calls) : null;
 }
 
-const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+const SIGNAL_NAMES = new Map(Object.entries(os.signals).map(([name, number]) => [number, name]));
 const status = new Int32Array(1);
 
 /** A child that has ended, and is no more after this; null when none has. @param pid this one only; -1: any */

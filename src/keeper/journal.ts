@@ -184,7 +184,7 @@ export class Journal {
       written = writeSync(this.#fd, text);
       this.#grown += written;
       // A short write leaves a torn line; the rest, on the next success, completes it.
-      this.#unwritten = Buffer.from(text).subarray(written).toString();
+      this.#unwritten = written === Buffer.byteLength(text) ? '' : Buffer.from(text).subarray(written).toString();
     } catch (error) {
       if (this.#unwritten === '') this.#report(`cannot write ${this.#path}: ${String(error)}`);
       this.#unwritten = text;

@@ -123,7 +123,7 @@ export class Launcher {
   }
 
   #find({ argv: [name, ...args], cwd, env }: SpawnRequest): Command {
-    const key = JSON.stringify([name, cwd, env.PATH]);
+    const key = `${name}\0${cwd}\0${env.PATH}`;
     const found = this.#found.get(key) ?? findCommand([name], cwd, env);
     this.#found.set(key, found);
     return found.ok ? { ...found, argv: [...found.argv, ...args] } : found;
@@ -143,7 +143,6 @@ export class Launcher {
     const output = this.#ports.outputOf(request);
     const onReady: OnReady = (detail) => this.#ports.onReady(request, detail);
     let pipe: ReadyPipe | null = null;
-    let child: ReturnType<InstanceOutput['openChildSide']> | null = null;
     let outcome: SpawnOutcome;
     const within = request.limits ? this.#ports.cgroups.create(request, request.limits) : null;
     const cgroup = within?.cgroup ?? null;
@@ -158,15 +157,13 @@ export class Launcher {
         pipe = watchDescriptor(this.#readyPath(request), onReady);
       }
       output.tap = readiness?.kind === 'log' ? watchLines(readiness.pattern, onReady) : null;
-      child = output.openChildSide(request.logs);
       this.#ports.onSpawning(request);
       const plan: SpawnPlan = {
         file: found.file,
         argv: found.argv,
         cwd: request.cwd,
         env: request.env,
-        stdout: child.stdout,
-        stderr: child.stderr,
+        ...output.childSide(request.logs),
         extra: pipe && readiness?.kind === 'fd' ? { target: readiness.fd, source: pipe.childSide } : null,
         onMessage: readiness?.kind === 'ipc' ? watchMessages(readiness.message, onReady) : null,
         mark: markFor(request.cookie),
@@ -178,7 +175,6 @@ export class Launcher {
       cgroup?.remove();
       return setupFailure(error);
     } finally {
-      child?.close();
       if (pipe) closeSync(pipe.childSide);
     }
     if (outcome.pid === null) {
@@ -186,6 +182,7 @@ export class Launcher {
       output.tap = null;
       cgroup?.remove();
       this.#ports.onFailed(request);
+      if (output.missingFifos(request.logs).length > 0) return spawnFailure('again', outcome.code, 'its FIFO is gone');
       return explainErrno(outcome.code, found.file, sizeOf(request));
     }
     const at = Date.now();
@@ -208,8 +205,8 @@ function setupFailure(error: unknown): SpawnFailure {
 }
 
 function nulByteIn({ argv, env }: SpawnRequest): SpawnFailure | null {
-  const bad =
-    argv.find((word) => word.includes('\0')) ?? Object.keys(env).find((name) => `${name}${env[name]}`.includes('\0'));
+  let bad = argv.find((word) => word.includes('\0'));
+  for (const name in env) if (name.includes('\0') || env[name]!.includes('\0')) bad ??= name;
   return bad === undefined
     ? null
     : spawnFailure(

@@ -90,23 +90,9 @@ export class InstanceOutput {
     for (const pipe of this.#pipes.values()) pipe.socket ??= this.#listenTo(pipe);
   }
 
-  /** Descriptors for a child's stdout and stderr, blocking and of their own; the caller closes them after the spawn. */
-  openChildSide(limits: LogLimits): { readonly stdout: number; readonly stderr: number; close(): void } {
-    const stdout = openSync(this.#fifo('out'), constants.O_RDWR);
-    try {
-      const stderr = limits.merge ? stdout : openSync(this.#fifo('err'), constants.O_RDWR);
-      return {
-        stdout,
-        stderr,
-        close: () => {
-          closeSync(stdout);
-          if (stderr !== stdout) closeSync(stderr);
-        },
-      };
-    } catch (error) {
-      closeSync(stdout);
-      throw error;
-    }
+  /** What a child opens as its stdout and stderr, by itself: blocking descriptions of its own. */
+  childSide(limits: LogLimits): { readonly stdout: string; readonly stderr: string | 'same' } {
+    return { stdout: this.#fifo('out'), stderr: limits.merge ? 'same' : this.#fifo('err') };
   }
 
   /**

@@ -1,17 +1,29 @@
 import { execFileSync, spawn as nodeSpawn, type StdioOptions } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
 import { startTimeIfKnown } from './identity.ts';
 import { CHANNEL_FD, type OnReaped, type Spawner, type SpawnOutcome, type SpawnPlan } from './spawner.ts';
 
 /** Node's own fork and exec, for machines without koffi. Detached = a session of its own; libuv resets signals by itself. */
 export function createChildProcessSpawner(onReaped: OnReaped): Spawner {
   function spawn(plan: SpawnPlan): SpawnOutcome | Promise<SpawnOutcome> {
-    const stdio: Exclude<StdioOptions, string> = ['ignore', plan.stdout, plan.stderr];
-    if (plan.extra) {
-      while (stdio.length < plan.extra.target) stdio.push('ignore');
-      stdio[plan.extra.target] = plan.extra.source;
-    }
-    if (plan.onMessage) stdio[CHANNEL_FD] = 'ipc';
+    const opened: number[] = [];
+    const open = (what: number | string): number => {
+      if (typeof what === 'number') return what;
+      opened.push(openSync(what, constants.O_RDWR));
+      return opened.at(-1)!;
+    };
     try {
+      const stdout = open(plan.stdout);
+      const stdio: Exclude<StdioOptions, string> = [
+        'ignore',
+        stdout,
+        plan.stderr === 'same' ? stdout : open(plan.stderr),
+      ];
+      if (plan.extra) {
+        while (stdio.length < plan.extra.target) stdio.push('ignore');
+        stdio[plan.extra.target] = plan.extra.source;
+      }
+      if (plan.onMessage) stdio[CHANNEL_FD] = 'ipc';
       const child = nodeSpawn(plan.file, plan.argv.slice(1), {
         argv0: plan.argv[0],
         cwd: plan.cwd,
@@ -29,6 +41,8 @@ export function createChildProcessSpawner(onReaped: OnReaped): Spawner {
       return { pid, startTime: startTimeIfKnown(pid) };
     } catch (error) {
       return { pid: null, code: codeOf(error) }; // some errors are thrown at once (E2BIG)
+    } finally {
+      for (const fd of opened) closeSync(fd);
     }
   }
 

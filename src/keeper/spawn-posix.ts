@@ -1,7 +1,7 @@
 import { closeSync, readdirSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { errorName, type Libc } from '../adapters/libc.ts';
-import { createPosixSpawn, type Reaped, reap } from '../adapters/posix-spawn.ts';
+import { createPosixSpawn, type OpenFile, type Reaped, reap } from '../adapters/posix-spawn.ts';
 import { CHANNEL_FD, type OnReaped, type Spawner, type SpawnOutcome, type SpawnPlan } from './spawner.ts';
 import { createStartClock } from './start-clock.ts';
 
@@ -43,9 +43,9 @@ export function createPosixSpawner(libc: Libc, onReaped: OnReaped): Spawner | nu
       ? { ...plan.env, NODE_CHANNEL_FD: String(CHANNEL_FD), NODE_CHANNEL_SERIALIZATION_MODE: 'json' }
       : plan.env;
     const { file, argv, cwd, stdout, stderr, extra } = plan;
-    const files: (readonly [from: number, to: number])[] = [
+    const files: OpenFile[] = [
       [stdout, 1],
-      [stderr, 2],
+      [stderr === 'same' ? 1 : stderr, 2],
     ];
     if (extra) files.push([extra.source, extra.target]);
     if (channel) files.push([channel.theirs, CHANNEL_FD]);

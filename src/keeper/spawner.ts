@@ -23,9 +23,13 @@ export interface SpawnPlan {
   readonly argv: readonly [string, ...string[]];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  /** File descriptors of this process that become the child's stdout and stderr. stdin is /dev/null. */
-  readonly stdout: number;
-  readonly stderr: number;
+  /**
+   * The child's stdout and stderr: a descriptor of this process, or the path of a file that the child opens for reading and writing by
+   * itself. stdin is /dev/null.
+   */
+  readonly stdout: number | string;
+  /** `same`: as stdout. */
+  readonly stderr: number | string | 'same';
   /** One more descriptor: `source` of this process becomes `target` of the child. */
   readonly extra: { readonly target: number; readonly source: number } | null;
   /** Opens Node's own message channel and hears what comes over it. */

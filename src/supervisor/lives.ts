@@ -47,8 +47,8 @@ export class Lives {
    * @param inherited what its environment goes over; the keeper is told once
    */
   async spawn(request: SpawnRequest, inherited: SpawnRequest['env']): Promise<SpawnResult | null> {
-    const keeper = this.#keeper();
     try {
+      const keeper = this.#keeper();
       if (this.#inherited.get(keeper) !== inherited) {
         this.#inherited.set(keeper, inherited);
         keeper.request('inherit', { env: inherited }, null).catch(ignoreLostKeeper);

@@ -1,6 +1,14 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { type IndexRecord, RECORD_BYTES, readRecord } from './format.ts';
 
+/** A record that a new keeper has cut off meanwhile, because it points beyond the file's end: it covers nothing. */
+const CUT_OFF: IndexRecord = {
+  offset: Number.POSITIVE_INFINITY,
+  time: Number.POSITIVE_INFINITY,
+  lifeStarts: false,
+  before: null,
+};
+
 /** Records held in memory at a time: 4 KiB, so that an index of any size costs the same. */
 const WINDOW_RECORDS = 256;
 
@@ -58,8 +66,8 @@ export class TimeIndex {
 
   /** Record `i`, 0 ≤ i < count. */
   record(i: number): IndexRecord {
-    if (i < this.#windowFirst || i >= this.#windowFirst + this.#windowCount) this.#load(i);
-    return readRecord(this.#window, (i - this.#windowFirst) * RECORD_BYTES);
+    if (!this.#isLoaded(i)) this.#load(i);
+    return this.#isLoaded(i) ? readRecord(this.#window, (i - this.#windowFirst) * RECORD_BYTES) : CUT_OFF;
   }
 
   /** The record that covers byte `offset`: the last one that starts at or before it; -1 when there is none. */
@@ -109,6 +117,9 @@ export class TimeIndex {
     const got = readSync(this.#fd!, this.#window, 0, wanted, first * RECORD_BYTES);
     this.#windowFirst = first;
     this.#windowCount = Math.floor(got / RECORD_BYTES);
-    if (i >= first + this.#windowCount) throw new Error(`index record ${i} vanished: the index was cut while read`);
+  }
+
+  #isLoaded(i: number): boolean {
+    return i >= this.#windowFirst && i < this.#windowFirst + this.#windowCount;
   }
 }
