@@ -10,8 +10,6 @@ export interface Asked<T> {
   readonly answer: T;
   /** Of the supervisor that answered. */
   readonly connection: Connection;
-  /** 1: the first that was asked. */
-  readonly attempt: number;
 }
 
 /**
@@ -26,7 +24,7 @@ export async function persistently<T>(
   let connection = first;
   for (let attempt = 1; ; attempt++) {
     try {
-      return { answer: await ask(connection), connection, attempt };
+      return { answer: await ask(connection), connection };
     } catch (error) {
       const died = error instanceof FailureError && error.failure.kind === 'unreachable';
       if (!died || attempt === ATTEMPTS) throw error;

@@ -10,6 +10,7 @@ import type {
 import { failpoint } from '../adapters/failpoint.ts';
 import type { Latch } from '../adapters/latch.ts';
 import type { Store } from '../adapters/sqlite/store.ts';
+import { takenInstanceName } from '../core/config/instance-names.ts';
 import type { SystemConfig } from '../core/config/model.ts';
 import { didYouMean } from '../core/config/suggest.ts';
 import { fail } from '../core/failures.ts';
@@ -279,6 +280,13 @@ function mustScale(config: SystemConfig, name: string, replicas: number): void {
       'usage',
       `${name} cannot have ${replicas} instances: 1 to ${MOST_REPLICAS}`,
       `To have none: azora stop ${name}`,
+    );
+  }
+  const taken = takenInstanceName(config.organs, name, replicas);
+  if (taken !== null) {
+    fail(
+      'usage',
+      `${name} cannot have ${replicas} instances: one of them would be called ${taken}, as another organ is`,
     );
   }
   if (fixed && replicas > 1) {

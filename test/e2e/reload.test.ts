@@ -88,8 +88,9 @@ describe('scale', () => {
     [['nobody=2'], 'unknown organ nobody'],
     [['web'], 'not an organ and a number'],
     [['web=0'], 'web cannot have 0 instances'],
+    [['web=3'], 'web cannot have 3 instances: one of them would be called web-3, as another organ is'],
   ])('refuses %j', async (words, why) => {
-    await using system = await rig.system({ yaml: file({ web: sleeper(1000) }) });
+    await using system = await rig.system({ yaml: file({ web: sleeper(1000), 'web-3': sleeper(1000) }) });
     await system.expect(0, ['up', '-d']);
     expect((await system.expect(2, ['scale', ...words])).stderr).toContain(why);
   });

@@ -83,6 +83,8 @@ async function ask(
   config: SystemConfig,
   { organs, noDeps, fresh }: UpWish,
 ): Promise<Pick<Begun, 'connection' | 'result'>> {
+  // What an earlier one had begun for this command is this command's all the same.
+  const isResumed = (present: Connection): boolean => present !== first && first.hello.bootId === null;
   const asked = await persistently(
     first,
     () => startSupervisor(folder, context.version),
@@ -92,23 +94,20 @@ async function ask(
         context.stderr.write(`${config.name} is being stopped; it boots once that is over\n`);
       }
       const result = await connection.request('up', { config, organs, noDeps, fresh }, isEnding ? null : UP_TIMEOUT_MS);
+      if (!isResumed(connection)) return result;
       const { organs: all } = await connection.request('status', null);
-      return { result, up: all.filter(({ desired }) => desired === 'up').map(({ instance }) => instance) };
+      const starting = all.filter(({ desired }) => desired === 'up').map(({ instance }) => instance);
+      return { ...result, booted: true, since: 0, starting };
     },
   );
-  const { connection, attempt, answer } = asked;
-  // What an earlier one had begun for this command is this command's all the same.
-  const resumed = attempt > 1 && first.hello.bootId === null;
+  const { connection, answer } = asked;
   const { progress } = context.global;
-  if (resumed && connection.hello.bootId !== null && progress !== 'json' && progress !== 'quiet') {
+  if (isResumed(connection) && connection.hello.bootId !== null && progress !== 'json' && progress !== 'quiet') {
     context.stderr.write(
       `${context.stderr.style.yellow('azora:')} ${takenOver(first.hello.pid, connection.hello.pid)}\n`,
     );
   }
-  return {
-    connection,
-    result: resumed ? { ...answer.result, booted: true, since: 0, starting: answer.up } : answer.result,
-  };
+  return { connection, result: answer };
 }
 
 /** Before anything is started: the supervisor would refuse all the same. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readLatch } from '../../adapters/latch.ts';
+import type { SystemConfig } from '../../core/config/model.ts';
 import { EXIT, fail } from '../../core/failures.ts';
 import type { StatusDocument } from '../../core/status.ts';
 import { bringDown } from '../bring-down.ts';
@@ -52,6 +53,10 @@ export async function up(context: CommandContext, wish: UpWish, manner: UpManner
     interrupts.release();
   }
 }
+
+/** Instances are called `web`, or `web-1`, `web-2`; no organ is called as an instance of another. */
+const organOf = ({ organs }: SystemConfig, instance: string): string =>
+  organs[instance] ? instance : instance.slice(0, instance.lastIndexOf('-'));
 
 class UpSession {
   readonly #context: CommandContext;
@@ -136,6 +141,13 @@ class UpSession {
   async #awaited(): Promise<Awaited> {
     const { connection, result, config } = this.#begun;
     const { since } = result;
+    if (result.booted && result.starting.length > 0) {
+      return {
+        whole: true,
+        instances: result.starting.map((instance) => ({ organ: organOf(config, instance), instance })),
+        since,
+      };
+    }
     const { answer } = await this.#ask(connection);
     const { organs, system } = answer;
     const whole = result.booted || system.phase === 'booting';

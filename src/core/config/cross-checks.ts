@@ -1,5 +1,7 @@
 /** What can only be judged with all organs in view: dependencies, cycles, ports, steps. */
+
 import { findCycles, type Graph, showCycle } from './graph.ts';
+import { takenInstanceName } from './instance-names.ts';
 import type { BootStep, Dependency, OrganConfig, SystemConfig } from './model.ts';
 import type { Path, Report } from './problem.ts';
 import type { WrittenDependency, WrittenOrgan } from './schema.ts';
@@ -134,6 +136,20 @@ export function checkPorts(organs: Organs, registry: SystemConfig['registry'], r
         });
       else owners.set(port, `organ ${organ.name}`);
     }
+  }
+}
+
+/** Instances are known by their names alone, so an organ must not be called as an instance of another is. */
+export function checkInstanceNames(organs: Organs, report: Report): void {
+  for (const { name, replicas, autoscale } of Object.values(organs)) {
+    const taken = takenInstanceName(organs, name, Math.max(replicas, autoscale?.max ?? 1));
+    if (taken === null) continue;
+    report({
+      path: ['organs', taken],
+      at: 'key',
+      message: `organ ${taken} has the name of an instance of ${name}`,
+      hint: 'give one of the two another name',
+    });
   }
 }
 

@@ -2,6 +2,7 @@
 import { parseCommand } from './command.ts';
 import {
   checkCycles,
+  checkInstanceNames,
   checkPorts,
   type Names,
   reportUnknown,
@@ -80,6 +81,7 @@ export function normalize(file: WrittenFile, around: Surroundings): Normalized {
   const registry =
     file.registry === false ? null : { host: file.registry?.host ?? '127.0.0.1', port: file.registry?.port ?? 'auto' };
   checkPorts(organs, registry, report);
+  checkInstanceNames(organs, report);
   const checks = (list: readonly WrittenCheck[] | undefined, path: Path) =>
     resolveChecks(list ?? [], path, organs, names, report, warn);
 

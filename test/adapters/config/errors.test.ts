@@ -188,6 +188,16 @@ describe('one mistake', () => {
       '5:33 port 80 of organ db is also the port of organ web',
     ],
     [
+      'an organ called as an instance of another',
+      `${web('replicas: 2')}  web-2: { command: x }\n`,
+      '5:3 organ web-2 has the name of an instance of web',
+    ],
+    [
+      'an organ called as an instance of another may be, once there are more of it',
+      `${web('autoscale: { min: 1, max: 3, cpu: 50 }')}  web-3: { command: x }\n`,
+      '5:3 organ web-3 has the name of an instance of web',
+    ],
+    [
       'a port of the registry',
       `${web('ports: { a: 80 }')}registry: { port: 80 }\n`,
       '4:17 port 80 of organ web is also the port of the registry',
