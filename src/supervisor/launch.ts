@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { OneOff } from '../adapters/control/protocol.ts';
 import type { OrganConfig, SystemConfig } from '../core/config/model.ts';
 import { type Endpoint, fillReferences } from '../core/config/references.ts';
@@ -77,7 +77,7 @@ export function spawnRequest(
   around: Surroundings,
 ): SpawnRequest {
   const organ = config.organs[instance.organ]!;
-  const cookie = randomBytes(16).toString('hex');
+  const cookie = randomUUID();
   return {
     instance: instance.name,
     generation,

@@ -38,10 +38,13 @@ export class Redaction {
   readonly value = <T>(value: T): T => maskAll(value, this.#mask);
 
   /** Only the sentences inside a value that is read back: a secret that is also a word of azora's must not change its meaning. */
-  readonly sentences = <T>(value: T): T =>
-    JSON.parse(
+  readonly sentences = <T>(value: T): T => {
+    const text = JSON.stringify(value);
+    if (this.#mask(text) === text) return value; // as mostly: there is nothing to hide
+    return JSON.parse(
       JSON.stringify(value, (key, item) => (SENTENCES.has(key) && typeof item === 'string' ? this.#mask(item) : item)),
     ) as T;
+  };
 
   /** What a command is answered, a failure included. */
   async answer<T>(result: T | Promise<T>): Promise<T> {

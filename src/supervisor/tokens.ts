@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHmac, hash, randomBytes } from 'node:crypto';
 import { TOKEN_PREFIX } from '../core/config/redact.ts';
 
 /**
@@ -34,4 +34,4 @@ export class Tokens {
   }
 }
 
-const digestOf = (token: string): string => createHash('sha256').update(token).digest('hex');
+const digestOf = (token: string): string => hash('sha256', token);

@@ -71,8 +71,9 @@ function patterns(values: Iterable<string>): string[] {
   const secrets = new Set<string>();
   for (const value of values) {
     const lines = value.split(/\r?\n/).filter((line) => line.length >= SHORTEST_LINE);
-    for (const form of [value, JSON.stringify(value).slice(1, -1), ...lines]) {
-      if (form.length >= SHORTEST_SECRET) secrets.add(form);
+    for (const text of [value, ...lines]) {
+      for (const form of [text, JSON.stringify(text).slice(1, -1)])
+        if (form.length >= SHORTEST_SECRET) secrets.add(form);
     }
   }
   return [...secrets].sort((a, b) => b.length - a.length).map(escapeRegExp);

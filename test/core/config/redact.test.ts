@@ -20,6 +20,8 @@ describe('what leaves azora', () => {
     expect(mask(JSON.stringify({ password: 'say "please"\\now' }))).toBe(`{"password":"${MASK}"}`);
     expect(mask(JSON.stringify([pem]))).toBe(`["${MASK}"]`);
     expect(mask('key: MIIEvQIBADANBgkq')).toBe(`key: ${MASK}`);
+    const quoted = outputMasker(['first line\nsecond "line" here']);
+    expect(quoted(JSON.stringify(['second "line" here']))).toBe(`["${MASK}"]`);
   });
 
   test("azora's own tokens are known by their form", () => {
