@@ -171,6 +171,10 @@ export class Keeper {
           life.sent.add('SIGKILL');
           return this.#trees.kill(life, params.timeoutMs);
         }),
+      stopTree: async ({ signals, timeoutMs, ...key }) => {
+        for (const signal of signals) await this.#signal({ ...key, signal });
+        return this.#with(key, (life) => this.#trees.gone(life, timeoutMs));
+      },
       signalTree: (params) =>
         this.#with(params, (life) => {
           const signal = signalOf(params.signal);
@@ -204,7 +208,9 @@ export class Keeper {
     const signal = signalOf(params.signal);
     life.sent.add(signal);
     const leader = { pid: life.pid, startTime: life.startTime, group: life.pid };
-    if (!life.ended) return this.#trees.send(leader, signal, !params.leaderOnly);
+    // What posix_spawn made is reaped by us, and known to have ended in that very moment.
+    const isOurs = life.ownChild && this.#spawner.kind === 'posix_spawn';
+    if (!life.ended) return this.#trees.send(leader, signal, { group: !params.leaderOnly, isOurs });
     if (params.leaderOnly) return false;
     // The number of a group without its leader may be somebody else's any time: one by one, each verified.
     const members = (await this.#family.membersOf(life)).filter(({ group }) => group === life.pid);

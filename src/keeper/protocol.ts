@@ -158,6 +158,11 @@ export type KeeperMethods = {
     params: LifeKey & { signal: string /** leader only, not its group */; leaderOnly?: boolean };
     result: boolean;
   };
+  /** Sends these signals, one after the other, to the process group of a life, and answers as `awaitTreeGone` does. */
+  stopTree: {
+    params: LifeKey & { signals: readonly string[]; timeoutMs: number };
+    result: readonly ProcessInfo[];
+  };
   /** Who is left of a life's tree: group, session, descendants, cookie. The leader, while it lives, comes first. */
   tree: { params: LifeKey; result: readonly ProcessInfo[] };
   /** Who is in each of these trees, for whoever looks at them all from time to time. */

@@ -73,7 +73,7 @@ export class Trees {
     for (const member of members) {
       if (done.has(member.group)) continue;
       // The living, verified member keeps the number from having become anybody else's.
-      if (own.has(member.group) && this.send(member, 'SIGKILL', true)) done.add(member.group);
+      if (own.has(member.group) && this.send(member, 'SIGKILL', { group: true })) done.add(member.group);
       else this.send(member, 'SIGKILL');
     }
   }
@@ -92,11 +92,18 @@ export class Trees {
     }
   }
 
-  /** Signals one process, or its group, if it is still that very process. */
-  send(member: Pick<Member, 'pid' | 'startTime' | 'group'>, signal: Signal, group = false): boolean {
+  /**
+   * Signals one process, or its group, if it is still that very process.
+   * @param isOurs a child that has not been reaped: its number cannot be anybody else's, and to look would take longer than to signal
+   */
+  send(
+    member: Pick<Member, 'pid' | 'startTime' | 'group'>,
+    signal: Signal,
+    { group = false, isOurs = false }: { readonly group?: boolean; readonly isOurs?: boolean } = {},
+  ): boolean {
     const { pid } = member;
     if (pid <= 1 || pid === process.pid || pid === this.#spared() || (group && member.group <= 1)) return false;
-    if (lifeOf(member) !== 'alive') return false;
+    if (!isOurs && lifeOf(member) !== 'alive') return false;
     try {
       process.kill(group ? -member.group : pid, signal);
       return true;
