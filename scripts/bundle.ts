@@ -22,6 +22,8 @@ const FIRST: Readonly<Record<string, (loadedBy: LoadedBy) => ReadonlySet<string>
   /** What the daemons have in common with other commands: they have no command line to read. */
   common: (loadedBy) => both(loadedBy(...COMMANDS), loadedBy(...DAEMONS)),
   plain: (loadedBy) => loadedBy('cli/process.ts'),
+  /** And a plain `down`. */
+  down: (loadedBy) => loadedBy('cli/take-down.ts'),
   hot: (loadedBy) => loadedBy(...COMMANDS),
 };
 const DAEMONS = ['keeper/main.ts', 'supervisor/main.ts'];

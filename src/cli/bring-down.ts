@@ -69,7 +69,7 @@ async function downOnce(
   let see = (event: SystemEvent): void => void early.push(event);
   const early: SystemEvent[] = [];
   connection.onEvent((event) => see(event));
-  const asked = connection.request('status', null);
+  const asked = connection.request('status', { usage: false });
   const answered = Promise.all([
     connection.request('subscribe', { since: null, types: null }),
     connection.request('down', request, null),

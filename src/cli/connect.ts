@@ -8,6 +8,8 @@ import type { StateFolder } from '../adapters/state-folder.ts';
 import type { SystemEvent } from '../core/events.ts';
 import { FailureError, fail } from '../core/failures.ts';
 
+type StatusWish = ControlMethods['status']['params'];
+
 /** Asking nothing and telling nothing: what a command answers to the other side. */
 export type Nothing = Record<never, never>;
 
@@ -39,9 +41,9 @@ let ahead: { readonly socket: string; readonly connection: Promise<Connection | 
  * Connects and asks for the status before it is known who wants it: the next `connectSupervisor` to the same socket gets this
  * connection, and its first request for the status this answer. Resolves when the question is on its way. Never rejects.
  */
-export async function askStatusAhead(folder: StateFolder, version: string): Promise<void> {
+export async function askStatusAhead(folder: StateFolder, version: string, wish: StatusWish): Promise<void> {
   const opened = openSocket(folder.supervisorSocket);
-  const connection = opened.then((socket) => socket && converse(folder, version, socket, true));
+  const connection = opened.then((socket) => socket && converse(folder, version, socket, wish));
   connection.catch(() => {}); // said to whoever takes it up
   ahead = { socket: folder.supervisorSocket, connection };
   await opened.catch(() => {});
@@ -57,14 +59,14 @@ export async function connectSupervisor(folder: StateFolder, version: string): P
   ahead = null;
   if (begun) return begun;
   const socket = await openSocket(folder.supervisorSocket);
-  return socket && converse(folder, version, socket, false);
+  return socket && converse(folder, version, socket, null);
 }
 
 async function converse(
   folder: StateFolder,
   version: string,
   socket: Socket,
-  withStatus: boolean,
+  ahead: StatusWish | null,
 ): Promise<Connection | null> {
   let listener: (event: SystemEvent) => void = () => {};
   let onClosed = (): void => {};
@@ -77,7 +79,7 @@ async function converse(
     onClose: () => onClosed(),
   });
   const greeting = channel.request('hello', { protocol: CONTROL_PROTOCOL, version }, HELLO_TIMEOUT_MS);
-  let status = withStatus ? channel.request('status', null) : null;
+  let status = ahead && channel.request('status', ahead);
   status?.catch(() => {}); // said to whoever takes it up
   const hello = await greeting.catch((error) => {
     channel.destroy();

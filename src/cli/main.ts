@@ -3,6 +3,7 @@ import { EXIT, FAILURE_EXIT, FailureError } from '../core/failures.ts';
 import type { CommandContext } from './command.ts';
 import type { RawStream } from './output.ts';
 import { createOutput } from './output.ts';
+import { plainDown } from './plain-down.ts';
 import { plainStatus } from './plain-status.ts';
 import { renderBug, renderFailure } from './render/failure.ts';
 import { showStatus } from './show-status.ts';
@@ -23,6 +24,11 @@ export async function main(argv: readonly string[], host: Host): Promise<number>
   try {
     const plain = plainStatus(argv);
     if (plain) return await showStatus({ ...outside, global: plain.global }, plain.organs, plain.options);
+    const down = plainDown(argv);
+    if (down) {
+      const { takeDown } = await import('./take-down.ts');
+      return await takeDown({ ...outside, global: down.global }, down.request);
+    }
     const { runProgram } = await import('./program.ts');
     return await runProgram(withHelpFirst(argv), outside);
   } catch (error) {

@@ -39,10 +39,13 @@ export class Shown {
     this.#means = means;
   }
 
-  /** @throws FailureError `not-running` */
-  status(): ReturnType<typeof statusDocument> {
+  /**
+   * @param usage look at what each process uses; else what is known of it
+   * @throws FailureError `not-running`
+   */
+  status(usage = true): ReturnType<typeof statusDocument> {
     const supervisor = this.#means.running() ?? fail('not-running', 'nothing is running', 'azora up');
-    return statusDocument(supervisor.state, this.surroundings());
+    return statusDocument(supervisor.state, usage ? this.surroundings() : this.recorded());
   }
 
   /** As Prometheus reads them. */

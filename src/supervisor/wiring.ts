@@ -265,7 +265,7 @@ export class Wiring {
       handlers: {
         hello: () => this.#hello(),
         retire: () => this.#retire(),
-        status: () => this.#shown.status(),
+        status: (request) => this.#shown.status(request?.usage),
         up: (request) => this.#redaction.answer(this.#does.up(request)),
         down: (request) => this.#redaction.answer(this.#does.down(request)),
         act: (request) => this.#redaction.answer(this.#does.act(request)),

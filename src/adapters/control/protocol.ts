@@ -98,7 +98,8 @@ export type ControlMethods = {
   scale: { params: { organs: Readonly<Record<string, number>> }; result: ReloadResult };
   /** Everything down within the file's deadline, and latched. Answers once all is gone; `report` is the post-mortem's path. */
   emergency: { params: { reason: string }; result: { survivors: readonly Survivor[]; report: string | null } };
-  status: { params: null; result: StatusDocument };
+  /** `usage` false: without what each process uses, for which all of them have to be looked at. */
+  status: { params: { usage: boolean } | null; result: StatusDocument };
   /**
    * Acts on organs or instances. With `wait`, answers when each has got there (or failed); dependencies come along on `start`,
    * dependents that need it are stopped first on `stop`, as `dependents` says.

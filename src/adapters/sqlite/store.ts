@@ -63,11 +63,11 @@ export class Store {
     this.#recorder.soon();
   }
 
-  /** Durable. The boot may have been recorded by an earlier supervisor. `how`: in a few words, for people. */
+  /** Written on return, and as durable as `close` makes it. The boot may have been recorded by an earlier supervisor. `how`: in a few words, for people. */
   endBoot(bootId: string, at: string, how: string): boolean {
     if (this.#boot?.bootId === bootId) this.#boot = { ...this.#boot, endedAt: at, how };
     this.#recorder.pending.bootEnds.set(bootId, { endedAt: at, how });
-    return this.flush({ durable: true });
+    return this.flush();
   }
 
   /** The whole list; instances and latest health of organs that are not in it are removed. */

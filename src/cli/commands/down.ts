@@ -1,9 +1,6 @@
-import { EXIT } from '../../core/failures.ts';
-import { bringDown } from '../bring-down.ts';
 import { defineCommand } from '../command.ts';
-import { findSupervisor } from '../daemons.ts';
-import { locateState } from '../locate.ts';
 import { durationOption } from '../options.ts';
+import { takeDown } from '../take-down.ts';
 
 export interface DownOptions {
   timeout?: number;
@@ -25,14 +22,6 @@ export const command = defineCommand<DownOptions>({
     { line: 'azora down -t 2s', what: 'give each organ two seconds at most' },
     { line: 'azora down --force', what: 'kill it' },
   ],
-  async run(context, _, options) {
-    const folder = locateState(context);
-    const connection = await findSupervisor(folder, context.version);
-    if (!connection) {
-      context.stderr.write('nothing is running\n');
-      return EXIT.done;
-    }
-    await bringDown(context, folder, connection, { timeoutMs: options.timeout ?? null, force: options.force ?? false });
-    return EXIT.done;
-  },
+  run: (context, _, options) =>
+    takeDown(context, { timeoutMs: options.timeout ?? null, force: options.force ?? false }),
 });

@@ -1,6 +1,6 @@
 import type { Dependency } from '../config/model.ts';
 import { aggregate, type Verdict } from '../health.ts';
-import type { Phase, RunningStatus } from '../status.ts';
+import type { Health, Phase, RunningStatus } from '../status.ts';
 import { publicState } from './describe.ts';
 import { instancesOf, relationsOf } from './relations.ts';
 import type { Instance, SystemState } from './state.ts';
@@ -27,9 +27,14 @@ export function verdictOf(system: SystemState, instance: Instance): Verdict {
  * bad as it was when it began to.
  */
 export function statusOf({ self, instances, boot }: SystemState): RunningStatus {
-  const now = aggregate([self.level, ...[...instances.values()].map(({ verdict }) => verdict.level)]);
+  const now = aggregate(levels(self, instances));
   const then = isStopping(boot.phase) ? boot.statusAtStop : null;
   return then === 'Critical' || (then === 'Degraded' && now === 'Operational') ? then : now;
+}
+
+function* levels(self: Verdict, instances: SystemState['instances']): Generator<Health> {
+  yield self.level;
+  for (const { verdict } of instances.values()) yield verdict.level;
 }
 
 const isStopping = (phase: Phase): boolean => phase === 'stopping' || phase === 'emergency';
