@@ -14,11 +14,11 @@ export const root = join(import.meta.dirname, '..');
  * these that it belongs to; what belongs to none is divided by the bundler.
  */
 const FIRST: Readonly<Record<string, (loadedBy: LoadedBy) => ReadonlySet<string>>> = {
-  /** What `up` does before anything else, and everybody needs. */
-  start: (loadedBy) => loadedBy('cli/head-start.ts'),
   /** What `status` and `down` ask while the rest of them is being loaded, and what they have in common with the daemons. */
   ahead: (loadedBy) =>
     new Set([...loadedBy('cli/ask-ahead.ts'), ...both(loadedBy('cli/process.ts'), loadedBy(...DAEMONS))]),
+  /** What `up` does before anything else. */
+  start: (loadedBy) => loadedBy('cli/head-start.ts'),
   /** What the daemons have in common with other commands: they have no command line to read. */
   common: (loadedBy) => both(loadedBy(...COMMANDS), loadedBy(...DAEMONS)),
   plain: (loadedBy) => loadedBy('cli/process.ts'),
