@@ -106,7 +106,11 @@ const organKeys = {
     .array(plainText(), expected('a list of profiles'))
     .optional()
     .describe('Only part of the system when one of these is active. Default: always.'),
-  replicas: int(1, 1000).optional().describe('How many instances run. Default: 1.'),
+  replicas: int(1, 1000)
+    .optional()
+    .describe(
+      'How many instances run; of more than one the names are web-1, web-2 and so on, which no other organ may have. Default: 1.',
+    ),
   autoscale: map({
     min: int(1, 1000).describe('Fewest instances.'),
     max: int(1, 1000).describe('Most instances.'),
