@@ -1,4 +1,6 @@
+import { isMainThread } from 'node:worker_threads';
 import type { Survivor, UpResult } from './adapters/control/protocol.ts';
+import { hearNoChildren } from './adapters/self.ts';
 import { createStateFolder, type StateFolder, stateFolder, stateRootOf } from './adapters/state-folder.ts';
 import { ownVersion } from './adapters/version.ts';
 import { type Connection, connectSupervisor } from './cli/connect.ts';
@@ -18,6 +20,8 @@ import type { StatusDocument } from './core/status.ts';
  *     console.log(await system.status());
  *     await system.down();
  */
+
+if (!isMainThread) hearNoChildren();
 
 export type { SystemConfig } from './core/config/model.ts';
 export type { EventType, SystemEvent } from './core/events.ts';

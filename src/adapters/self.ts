@@ -129,6 +129,14 @@ async function launch(
   }
 }
 
+/** Whether SIGCHLD is heard here, by which the end of a child of posix_spawn is noticed. */
+let hearsChildren = true;
+
+/** For a worker thread, which hears no signals: daemons are started as Node starts its children. */
+export function hearNoChildren(): void {
+  hearsChildren = false;
+}
+
 /** A descriptor of this process, and what it is in the daemon. */
 type OpenFile = readonly [from: number, to: number];
 
@@ -137,7 +145,8 @@ function begin(
   { cwd = '/', env = daemonEnvironment() }: DaemonOptions,
   files: readonly OpenFile[],
 ): Promise<Daemon> {
-  const libc = process.platform === 'linux' && process.env.AZORA_SPAWNER === undefined ? loadLibc() : null;
+  const may = process.platform === 'linux' && hearsChildren && process.env.AZORA_SPAWNER === undefined;
+  const libc = may ? loadLibc() : null;
   const posixSpawn = libc && createPosixSpawn(libc);
   const [file] = command;
   return libc && posixSpawn

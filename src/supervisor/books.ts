@@ -97,12 +97,12 @@ export class Books {
   commit(state: SystemState): void {
     const { store } = this.#means;
     this.settle();
-    const isNew = this.#documented !== state.config;
-    if (isNew) this.#writeDocument(state);
+    const isFirst = this.#documented === null;
+    if (this.#documented !== state.config) this.#writeDocument(state);
     failpoint('supervisor:document-written');
-    rememberBoot(store, state.boot);
-    // The document says how far it has come: the record may follow when the organs have been asked for.
-    if (isNew && this.#documented === state.config) setImmediate(() => this.#closed || store.flush());
+    rememberBoot(store, state);
+    // The first document says all that there is to say: the record may follow when the organs have been asked for.
+    if (isFirst && this.#documented === state.config) setImmediate(() => this.#closed || store.flush());
     else store.flush();
     failpoint('supervisor:boot-committed');
   }

@@ -33,7 +33,9 @@ export function writeBootDocument(path: string, document: BootDocument): void {
 /** null: nothing is being run. */
 export function readBootDocument(path: string): BootDocument | null {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as BootDocument;
+    const document = JSON.parse(readFileSync(path, 'utf8')) as BootDocument;
+    // An older azora wrote the caller's environment into that of each organ.
+    return { ...document, config: { ...document.config, callerEnv: document.config.callerEnv ?? {} } };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw new Error(`the boot document ${path} cannot be read`, { cause: error });

@@ -87,6 +87,7 @@ export function operations(means: OperationsMeans): Operations {
       fail('owned-by-another', `${before.config.name} is stopping at the moment`, 'azora up');
     }
     const plan = planOf(before.config, config);
+    assertOwnNames(before, config);
     await means.prepare(config);
     const since = history.lastId;
     supervisor.dispatch({ type: 'reload', config, heldDown: heldDownIn(config) });
@@ -265,6 +266,21 @@ const isPending = ({ state }: Instance): boolean =>
 
 const isAgain = ({ state, stopWanted }: Instance): boolean =>
   stopWanted?.next === 'again' || (state.tag === 'stopping' && state.after.next === 'again');
+
+/** An instance that runs keeps its name: it cannot become one of another organ that is called so from now on. */
+function assertOwnNames({ instances }: SystemState, config: SystemConfig): void {
+  for (const organ of Object.values(config.organs)) {
+    for (const name of instanceNames(organ)) {
+      const running = instances.get(name);
+      if (!running || running.organ === organ.name) continue;
+      fail(
+        'usage',
+        `${name} is an instance of ${running.organ} at the moment, and would be one of ${organ.name}: nothing was changed`,
+        `Take it out of the file, azora reload, put it in again as it is to be, azora reload. (Or: azora down, azora up)`,
+      );
+    }
+  }
+}
 
 function mustScale(config: SystemConfig, name: string, replicas: number): void {
   const organ =

@@ -4,7 +4,7 @@ import { Instances, isSameButSeen } from '../core/machine/instances.ts';
 import type { Boot, Instance, SystemState } from '../core/machine/state.ts';
 import { instanceStatus, type Surroundings } from '../core/status-view.ts';
 import { timestamp } from '../core/time.ts';
-import { restoreBoot, type SavedBoot, saveBoot } from './boot-document.ts';
+import { type BootDocument, restoreBoot, type SavedBoot, saveBoot } from './boot-document.ts';
 import type { Redaction } from './redaction.ts';
 
 /** Writes down what changed from one state of the system to the next. */
@@ -68,15 +68,22 @@ export function recallInstance(store: Store, bootId: string, name: string): Inst
   return saved?.bootId === bootId ? saved.instance : null;
 }
 
-/** How far the boot has come. */
-export function rememberBoot(store: Store, boot: Boot): void {
-  store.remember(BOOT, saveBoot(boot) as unknown as Json);
+/** How far the boot has come, of this configuration. */
+export function rememberBoot(store: Store, { boot, config }: SystemState): void {
+  const saved: RememberedBoot = { boot: saveBoot(boot), configHash: config.configHash };
+  store.remember(BOOT, saved as unknown as Json);
 }
 
-/** null: of this boot nothing was written down. */
-export function recallBoot(store: Store, bootId: string): Boot | null {
-  const saved = store.recall(BOOT) as unknown as SavedBoot | null;
-  return saved?.bootId === bootId ? restoreBoot(saved) : null;
+interface RememberedBoot {
+  readonly boot: SavedBoot;
+  readonly configHash: string;
+}
+
+/** null: nothing was written down since the document, which comes first, of this boot or of another configuration that it took on. */
+export function recallBoot(store: Store, { boot, config }: BootDocument): Boot | null {
+  const saved = store.recall(BOOT) as unknown as RememberedBoot | null;
+  const isOfThis = saved?.boot?.bootId === boot.bootId && saved.configHash === config.configHash;
+  return isOfThis ? restoreBoot(saved.boot) : null;
 }
 
 export function forgetInstances(store: Store, names: Iterable<string>): void {

@@ -103,7 +103,7 @@ export class TakeOver {
   async #resume(document: BootDocument): Promise<void> {
     const { version, store, books, history, tokens, limits, endpoints, prepare, adopt } = this.#means;
     const { config } = document;
-    const boot = recallBoot(store, document.boot.bootId) ?? restoreBoot(document.boot);
+    const boot = recallBoot(store, document) ?? restoreBoot(document.boot);
     books.redact(config);
     books.resume(config, boot);
     tokens.secret = document.secret;

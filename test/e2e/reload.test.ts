@@ -1,3 +1,7 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { StatusDocument } from '../../src/core/status.ts';
 import { rig } from './rig.ts';
@@ -8,6 +12,52 @@ const pids = ({ organs }: StatusDocument): Map<string, number | null> =>
   new Map(organs.map(({ instance, pid }) => [instance, pid]));
 
 describe('reload', () => {
+  test.each([
+    [
+      { web: sleeper(1000), 'web-2': sleeper(1000) },
+      { web: { ...sleeper(1000), replicas: 2 } },
+      'web-2 is an instance of web-2',
+    ],
+    [
+      { web: { ...sleeper(1000), replicas: 2 } },
+      { web: sleeper(1000), 'web-2': sleeper(1) },
+      'web-2 is an instance of web ',
+    ],
+  ])('a name that runs as one organ’s does not become another’s', async (before, after, why) => {
+    await using system = await rig.system({ yaml: file(before) });
+    await system.expect(0, ['up', '-d']);
+    const running = pids(await system.status());
+    system.write('azora.yaml', file(after));
+    for (const command of [['reload'], ['up', '-d']]) {
+      expect((await system.expect(2, command)).stderr).toContain(why);
+      expect(pids(await system.status())).toEqual(running);
+    }
+    await system.expect(0, ['down']);
+    await system.expect(0, ['up', '-d']);
+    await system.expect(0, ['down']);
+    await system.expectNothingLeft();
+  });
+
+  // Where the supervisor dies follows from how often it has passed there; wherever it is, what was reloaded is what runs.
+  test.each(
+    ['supervisor:document-written', 'supervisor:boot-committed', 'supervisor:before-spawn'].flatMap((place) =>
+      [2, 3, 4, 5, 6].map((time) => `${place}@${time}`),
+    ),
+  )('a supervisor that dies at %s, in a reload or before it, is followed by one that knows of it', async (place) => {
+    const mark = join(tmpdir(), `azora-reload-${randomBytes(8).toString('hex')}`);
+    const env = { AZORA_TEST: '1', AZORA_FAILPOINT: place, AZORA_FAILPOINT_MARK: mark };
+    await using system = await rig.system({ yaml: file({ a: sleeper(1000) }), env });
+    await system.expect(0, ['up', '-d']);
+    const late = Object.fromEntries(Array.from({ length: 5 }, (_, n) => [`late-${n}`, sleeper(1000)]));
+    system.write('azora.yaml', file({ a: sleeper(1000), ...late }));
+    // The command says so if the supervisor died over it, and may be typed again.
+    if ((await system.run(['reload'])).code !== 0) await system.expect(0, ['reload']);
+    await system.waitFor(({ organs }) => organs.length === 6 && organs.every(({ state }) => state === 'ready'));
+    await system.expect(0, ['down']);
+    await system.expectNothingLeft();
+    rmSync(mark, { force: true });
+  });
+
   test('of fifty organs the one that was edited is planned and restarted; 49 pids stay', async () => {
     const fifty = (edited: object = sleeper(1000)) =>
       file(Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`o${i}`, i === 7 ? edited : sleeper(1000)])));

@@ -1,7 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { lockHolder, takeLock } from '../../src/adapters/lock.ts';
 import { daemonEnvironment, selfCommand, startDaemon, startDaemons } from '../../src/adapters/self.ts';
@@ -70,6 +72,23 @@ test('a supervisor whose keeper died before it came up does not wait for the loc
   expect(await supervisor.ended).toEqual({ code: 0, signal: null });
   expect(readFileSync(log, 'utf8')).toContain(`my keeper is gone, and another supervisor owns ${state.root}`);
   lock.release();
+});
+
+test('the end of a daemon is noticed in a worker thread too', async () => {
+  const self = new URL('../../src/adapters/self.ts', import.meta.url).href;
+  const script = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    const stay = setInterval(() => {}, 1000); // a daemon keeps nobody from ending
+    import(workerData.self).then(async ({ hearNoChildren, startDaemon }) => {
+      hearNoChildren();
+      const { ended } = await startDaemon(['__keeper'], { log: workerData.log });
+      parentPort.postMessage(await ended);
+      clearInterval(stay);
+    });`;
+  const worker = new Worker(script, { eval: true, workerData: { self, log: join(folder, 'keeper.log') } });
+  const [{ code, signal }] = await once(worker, 'message');
+  expect(code).toBeGreaterThan(0);
+  expect(signal).toBeNull();
 });
 
 test('a log that grew too long is put aside', async () => {
