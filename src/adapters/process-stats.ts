@@ -17,20 +17,24 @@ const TICK_MS = 10;
 /** Reads what a process uses, or null where the system has no /proc or the process is gone. */
 export function processStats(pid: number): ProcessStats | null {
   try {
-    const stat = readProc(`/proc/${pid}/stat`);
-    // The command's name may hold anything, parentheses too: the fields begin after its last one.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 15);
-    const [, resident = 0, shared = 0] = readProc(`/proc/${pid}/statm`).split(' ', 3).map(Number); // pages
-    return {
-      cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS,
-      endedChildrenMs: (Number(fields[13]) + Number(fields[14])) * TICK_MS,
-      rssBytes: resident * pageBytes(),
-      anonymousBytes: (resident - shared) * pageBytes(),
-    };
+    const [, , shared = 0] = readProc(`/proc/${pid}/statm`).split(' ', 3).map(Number); // pages
+    const { rssBytes, ...times } = statOf(pid);
+    return { ...times, rssBytes, anonymousBytes: Math.max(0, rssBytes - shared * pageBytes()) };
   } catch {
     // Gone meanwhile, or a system without /proc: there is no figure, and that is what is shown.
     return null;
   }
+}
+
+function statOf(pid: number): Omit<ProcessStats, 'anonymousBytes'> {
+  const stat = readProc(`/proc/${pid}/stat`);
+  // The command's name may hold anything, parentheses too: the fields begin after its last one.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 22);
+  return {
+    cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS,
+    endedChildrenMs: (Number(fields[13]) + Number(fields[14])) * TICK_MS,
+    rssBytes: Number(fields[21]) * pageBytes(),
+  };
 }
 
 /** What several processes use together. */
@@ -57,16 +61,26 @@ export function together(stats: readonly ProcessStats[]): Load {
  * server's workers); null where the system has no /proc or the process is gone.
  */
 export function familyLoad(pid: number): Load | null {
+  const open = childrenOfMainThread(pid);
+  if (open.length === 0) return loadOfOne(pid); // as of most: what it shares is nobody else's in the family
   const own = processStats(pid);
   if (!own) return null;
   const stats = [own];
-  const open = childrenOfMainThread(pid);
   for (let child = open.pop(); child !== undefined; child = open.pop()) {
     const found = processStats(child);
     if (found) stats.push(found);
     open.push(...childrenOfMainThread(child));
   }
   return together(stats);
+}
+
+function loadOfOne(pid: number): Load | null {
+  try {
+    const { cpuMs, endedChildrenMs, rssBytes } = statOf(pid);
+    return { cpuMs: cpuMs + endedChildrenMs, memoryBytes: rssBytes };
+  } catch {
+    return null; // as above
+  }
 }
 
 /** Needs CONFIG_PROC_CHILDREN; without it nobody has children. */
