@@ -37,13 +37,13 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
 /**
  * One thread beside the main one, not one for each core (0 would mean that): they are started for nothing by a command, and run
- * against the organs at a boot. A young generation of which a command's start fits into four fifths: there V8 stops and collects it, for 6 ms
- * in the midst of a boot (daemons set their own). No inspector on SIGUSR1. The environment's NODE_OPTIONS is meant for organs, `cli` leaves it
+ * against the organs at a boot. A young generation that most commands' start fits into; each MB more makes the start of every command 0.1 ms longer
+ * (daemons set their own). No inspector on SIGUSR1. The environment's NODE_OPTIONS is meant for organs, `cli` leaves it
  * alone and lets azora start its keeper with options of its own.
  */
 const EXEC_ARGV = [
   '--v8-pool-size=1',
-  '--min-semi-space-size=24',
+  '--min-semi-space-size=8',
   '--disable-sigusr1',
   '--disable-warning=ExperimentalWarning',
 ];
