@@ -223,10 +223,15 @@ test('the summary names addresses, the gateway first, what is ill and what is he
       '  mint         http://127.0.0.1:3',
       '  mint is Degraded: slow',
       '  stopped by hand before, and still down: sapiens   (azora start sapiens)',
-      '  azora status · azora logs -f · azora down',
+      '  azora why mint · azora logs mint · azora down',
       '',
     ].join('\n'),
   );
+  const well = { ...summary, document: aDocument([anInstance('aegis')], { status: 'Operational' }), heldDown: [] };
+  expect(renderSummary(well, { style })).toContain('\n  azora status · azora logs -f · azora down\n');
+  const worse = anInstance('covenant', { health: 'Critical', reason: 'exited with code 3' });
+  const both = { ...summary, document: aDocument([...document.organs, worse], { status: 'Critical' }) };
+  expect(renderSummary(both, { style })).toContain('\n  azora why covenant · azora logs covenant · azora down\n');
 });
 
 test('a stop names whom it waits for, the longest first', () => {

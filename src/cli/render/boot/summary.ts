@@ -38,7 +38,9 @@ export function renderSummary(summary: Summary, { style }: Pick<Output, 'style'>
   if (heldDown.length > 0) {
     lines.push(`  stopped by hand before, and still down: ${list(heldDown)}   (azora start ${heldDown.join(' ')})`);
   }
-  lines.push(style.dim('  azora status · azora logs -f · azora down'));
+  const worst = ill.find(({ health }) => health === 'Critical') ?? ill[0];
+  const next = worst ? `azora why ${worst.organ} · azora logs ${worst.organ}` : 'azora status · azora logs -f';
+  lines.push(style.dim(`  ${next} · azora down`));
   return `${lines.join('\n')}\n`;
 }
 
