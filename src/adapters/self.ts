@@ -154,7 +154,7 @@ function begin(
     : beginByChildProcess(command, cwd, env, files);
 }
 
-/** Much sooner than Node's own way, whose module takes 5 ms to load and whose fork copies all that this process maps. */
+/** In half the time of Node's own way, whose module has to be loaded and whose fork copies all that this process maps. */
 async function beginByPosixSpawn(libc: Libc, posixSpawn: PosixSpawn, spawned: Spawned): Promise<Daemon> {
   const pid = posixSpawn(spawned);
   if (pid < 0) throw new Error(`cannot start ${spawned.file}: ${errorName(-pid)}`);

@@ -4,7 +4,7 @@ import { startTimeIfKnown } from './identity.ts';
 /**
  * The kernel's start time of a process just started, without asking the kernel: it is the clock since the machine's boot, cut to
  * hundredths of a second (proc_pid_stat(5): starttime, in clock ticks). If that clock shows the same hundredth before and after the
- * spawn, it was that one. To read /proc/<pid>/stat takes a quarter of what a spawn does.
+ * spawn, it was that one. To read /proc/<pid>/stat takes more than a tenth of what a spawn does.
  */
 export interface StartClock {
   /** Hundredths of a second; NaN where it cannot be read. */

@@ -59,7 +59,7 @@ async function openPatiently(path: string, mayCome: () => boolean): Promise<Sock
   const deadline = performance.now() + PATIENCE_MS;
   for (let pause = LOOK_AGAIN_MS.first; ; pause = Math.min(pause * 1.2, LOOK_AGAIN_MS.last)) {
     let cause: unknown;
-    // Node takes 6 ms to make an error of a socket that is not there yet.
+    // Cheaper than the error that Node makes of a socket that is not there yet, of which the first takes 1 ms.
     if (existsSync(path)) {
       try {
         return await open(path);
