@@ -96,11 +96,15 @@ function writeSealed(path: string, bytes: Buffer): void {
   const fd = openSync(path, 'wx', 0o500);
   try {
     writeFileSync(fd, bytes);
-    fsyncSync(fd);
-    futimesSync(fd, SEALED, SEALED);
+    seal(fd);
   } finally {
     closeSync(fd);
   }
+}
+
+function seal(fd: number): void {
+  fsyncSync(fd);
+  futimesSync(fd, SEALED, SEALED);
 }
 
 /** Code is loaded from it, so nobody else may write there, and it may be no link to where somebody can. */
@@ -113,9 +117,25 @@ function makePrivate(folder: string): void {
   if (stat.mode & 0o077) chmodSync(folder, 0o700);
 }
 
-/** Without its seal it is compared byte by byte, which takes longer than to load it. */
+/** Without its seal it is compared byte by byte, which takes longer than to load it: once. */
 function holds(path: string, bytes: Buffer): boolean {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat?.size !== bytes.length) return false;
-  return stat.mtimeMs === SEALED.getTime() || readFileSync(path).equals(bytes);
+  if (stat.mtimeMs === SEALED.getTime()) return true;
+  if (!readFileSync(path).equals(bytes)) return false;
+  sealAfterAll(path);
+  return true;
+}
+
+function sealAfterAll(path: string): void {
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      seal(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // A home that cannot be written to: it is compared at each start.
+  }
 }
