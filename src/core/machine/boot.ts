@@ -2,6 +2,7 @@ import type { NewEvent } from '../events.ts';
 import { humanDuration, type Instant } from '../time.ts';
 import type { Effect } from './effects.ts';
 import type { CheckOutcome } from './inputs.ts';
+import { Instances } from './instances.ts';
 import { instancesOf, isHopeless, obstacles } from './relations.ts';
 import type { Boot, Instance, SystemState } from './state.ts';
 
@@ -173,6 +174,7 @@ function bootFailed(system: SystemState, { reason, failed, late = [], blocked = 
 
 /** A critical organ that is not going to be ready ends the boot. */
 function criticalFailure(system: SystemState): { reason: string; failed: string[] } | null {
+  if (!Instances.anyLost(system.instances)) return null;
   for (const organ of system.boot.wanted) {
     if (!system.config.organs[organ]?.critical) continue;
     for (const instance of instancesOf(system, organ)) {

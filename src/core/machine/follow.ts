@@ -1,6 +1,7 @@
 import { waitingReason } from './boot.ts';
 import type { Draft } from './draft.ts';
 import { endLife } from './ending.ts';
+import { Instances } from './instances.ts';
 import { conditionsHold, instancesOf, obstacles, relationsOf, stillNeeding, withRestarting } from './relations.ts';
 import { isGoingDown } from './requests.ts';
 import { begin } from './starting.ts';
@@ -29,7 +30,7 @@ export function cascade(before: SystemState, draft: Draft): void {
 
 /** Starts whatever may start and ends whatever may end, until nothing more follows. */
 export function release(draft: Draft): void {
-  for (let again = true; again; ) {
+  for (let again = true; again && Instances.anyWants(draft.system.instances); ) {
     again = false;
     for (const instance of draft.system.instances.values()) {
       if (instance.stopWanted) {
@@ -107,6 +108,7 @@ export function judge(before: SystemState, draft: Draft): void {
 }
 
 export function sayWhoWaits(before: SystemState, draft: Draft): void {
+  if (!Instances.anyWants(draft.system.instances)) return;
   for (const instance of draft.system.instances.values()) {
     if (instance.state.tag !== 'waiting' || before.instances.get(instance.name)?.state.tag === 'waiting') continue;
     const message = waitingReason(draft.system, instance) ?? `${instance.name} is waiting`;

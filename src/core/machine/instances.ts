@@ -2,23 +2,39 @@ import type { Instance } from './state.ts';
 
 /**
  * The instances of a system by name, in the order of the file. A list beside an index of names: what changes most often, one
- * instance after another, costs the copy of a list and not that of a map.
+ * instance after another, costs the copy of a list and not that of a map. And how many are in want of something, so that an input after
+ * which nobody is does not look at them all.
  */
 export class Instances implements ReadonlyMap<string, Instance> {
   #index: ReadonlyMap<string, number>;
   #list: Instance[];
+  #wanting: number;
+  #lost: number;
 
-  private constructor(index: ReadonlyMap<string, number>, list: Instance[]) {
+  private constructor(index: ReadonlyMap<string, number>, list: Instance[], wanting: number, lost: number) {
     this.#index = index;
     this.#list = list;
+    this.#wanting = wanting;
+    this.#lost = lost;
+  }
+
+  /** Whether any of them waits to be started, or to be ended. */
+  static anyWants(of: ReadonlyMap<string, Instance>): boolean {
+    return of instanceof Instances ? of.#wanting > 0 : of.values().some(wants);
+  }
+
+  /** Whether any of them is failed, stuck or stopped: without such a one nobody waits in vain. */
+  static anyLost(of: ReadonlyMap<string, Instance>): boolean {
+    return of instanceof Instances ? of.#lost > 0 : of.values().some(isLost);
   }
 
   /** A copy, which is its maker's to change until it is handed on. */
   static copyOf(from: ReadonlyMap<string, Instance>): Instances {
-    if (from instanceof Instances) return new Instances(from.#index, from.#list.slice());
+    if (from instanceof Instances) return new Instances(from.#index, from.#list.slice(), from.#wanting, from.#lost);
     const index = new Map<string, number>();
     for (const name of from.keys()) index.set(name, index.size);
-    return new Instances(index, [...from.values()]);
+    const list = [...from.values()];
+    return new Instances(index, list, list.filter(wants).length, list.filter(isLost).length);
   }
 
   /** Those that are not the same as `before`, new ones included. */
@@ -42,6 +58,9 @@ export class Instances implements ReadonlyMap<string, Instance> {
   /** Only by whoever made this copy. */
   set(instance: Instance): void {
     const at = this.#index.get(instance.name);
+    const was = at === undefined ? null : this.#list[at]!;
+    this.#wanting += Number(wants(instance)) - Number(was !== null && wants(was));
+    this.#lost += Number(isLost(instance)) - Number(was !== null && isLost(was));
     if (at !== undefined) {
       this.#list[at] = instance;
       return;
@@ -83,6 +102,9 @@ export class Instances implements ReadonlyMap<string, Instance> {
     for (const instance of this.#list) each(instance, instance.name, this);
   }
 }
+
+const wants = ({ state, stopWanted }: Instance): boolean => state.tag === 'waiting' || stopWanted !== null;
+const isLost = ({ state: { tag } }: Instance): boolean => tag === 'failed' || tag === 'stuck' || tag === 'stopped';
 
 /** The only news is that a check has found again what the one before had found. */
 export function isSameButSeen(was: Instance, is: Instance): boolean {

@@ -92,8 +92,9 @@ export function step(before: SystemState, { input, at, random }: Stamped<SystemI
   cascade(before, draft);
   release(draft);
   if (draft.system.boot.phase === 'booting') {
+    const { boot } = draft.system;
     draft.progress(advanceBoot(draft.system, at));
-    release(draft); // a step that ended opens the next one's gate
+    if (draft.system.boot !== boot) release(draft); // a step that ended opens the next one's gate
   }
   const failed = emergencyIn(before, draft.system, draft.changed);
   if (failed) {

@@ -6,9 +6,17 @@ import type { Instance } from '../../../src/core/machine/state.ts';
 import { FAIL, organ, PASS, system, World } from './world.ts';
 
 const name = fc.constantFrom(...'abcdefgh');
+const state = fc.constantFrom<Instance['state']>(
+  { tag: 'waiting', since: { mono: 0, wall: 0 } },
+  { tag: 'stopped' },
+  { tag: 'failed', cause: 'tired' },
+  { tag: 'backoff', until: 1 },
+  { tag: 'completed' },
+);
+const stopWanted = fc.constantFrom<Instance['stopWanted']>(null, { next: 'again' });
 const instance = fc
-  .record({ name, restarts: fc.nat(3) })
-  .map(({ name, restarts }): Instance => ({ ...newInstance('x', name, 1), restarts }));
+  .record({ name, restarts: fc.nat(3), state, stopWanted })
+  .map(({ name, ...given }): Instance => ({ ...newInstance('x', name, 1), ...given }));
 
 test('is a map: whatever is put in, a copy leaves what it was copied from alone', () => {
   fc.assert(
@@ -31,6 +39,9 @@ test('is a map: whatever is put in, a copy leaves what it was copied from alone'
         expect([...instances.keys()]).toEqual([...model.keys()]);
         expect([...instances.values()]).toEqual([...model.values()]);
         expect(instances.size).toBe(model.size);
+        // What it counts is what there is to count.
+        expect(Instances.anyWants(instances)).toBe(Instances.anyWants(new Map(model)));
+        expect(Instances.anyLost(instances)).toBe(Instances.anyLost(new Map(model)));
         for (const each of 'abcdefgh') {
           expect(instances.get(each)).toBe(model.get(each));
           expect(instances.has(each)).toBe(model.has(each));
