@@ -2,6 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { FailureError } from '../../core/failures.ts';
 import { whoListens } from '../sockets-table.ts';
+import { bindLoopback, LOOPBACK } from './loopback.ts';
 
 /** The registry's port, taken before there is a server: whoever knocks early waits until one has been loaded that answers. */
 
@@ -86,9 +87,11 @@ async function tryDoor(host: string, port: number): Promise<Door | NodeJS.ErrnoE
 
 /** null when it listens. */
 function listen(server: Server, host: string, port: number): Promise<NodeJS.ErrnoException | null> {
+  const bound = host === LOOPBACK ? bindLoopback(port) : null;
+  if (bound instanceof Error) return Promise.resolve(bound);
   return new Promise((resolve) => {
     server.once('error', resolve);
-    server.listen({ host, port, exclusive: true }, () => {
+    server.listen(bound === null ? { host, port, exclusive: true } : { fd: bound }, () => {
       server.off('error', resolve);
       resolve(null);
     });
