@@ -23,7 +23,7 @@ import { inject } from 'postject';
 import type { Plugin } from 'rolldown';
 import type { ProgramIndex } from '../src/binary/index.ts';
 import { bundle, licenseOf, root } from './bundle.ts';
-import { commit, version } from './version.ts';
+import { commit, schemaId, version } from './version.ts';
 
 const { values } = parseArgs({
   options: { output: { type: 'string', short: 'o' }, commit: { type: 'string' }, strip: { type: 'boolean' } },
@@ -48,7 +48,7 @@ const EXEC_ARGV = [
   '--disable-warning=ExperimentalWarning',
 ];
 
-const build = { version, commit: values.commit ?? commit() };
+const build = { version, commit: values.commit ?? commit(), schema: schemaId() };
 const program = await bundle({ entries: { main: 'main.ts' }, build, external: [], plugins: [embeddedDatabase()] });
 const loader = await bundle({ entries: { main: 'binary/main.ts' }, build, external: [] });
 const addons = [addonFile('better-sqlite3'), addonFile('koffi')];

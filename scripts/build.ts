@@ -6,14 +6,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bundle, root } from './bundle.ts';
-import { commit, version } from './version.ts';
+import { commit, schemaId, version } from './version.ts';
 
 /** Packages with native code stay packages: npm finds the file that fits the machine. */
 const NATIVE = ['better-sqlite3', 'koffi'];
 
 const { chunks, licenses } = await bundle({
   entries: { main: 'package.ts', index: 'index.ts' },
-  build: { version, commit: process.env.AZORA_COMMIT ?? commit() },
+  build: { version, commit: process.env.AZORA_COMMIT ?? commit(), schema: schemaId() },
   external: NATIVE,
 });
 const dist = join(root, 'dist');

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
@@ -16,4 +17,14 @@ export function commit(): string {
   } catch {
     return 'unknown'; // an archive of the sources, or no git on this machine
   }
+}
+
+/** Changes whenever what checks a configuration may have: the core, or the library below it. */
+export function schemaId(): string {
+  const hash = createHash('sha256');
+  const core = join(root, 'src/core');
+  const files = readdirSync(core, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  for (const name of files.toSorted()) hash.update(readFileSync(join(core, name)));
+  hash.update(readFileSync(join(root, 'node_modules/zod/package.json')));
+  return hash.digest('hex').slice(0, 16);
 }

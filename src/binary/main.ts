@@ -22,7 +22,7 @@ function load(name: string): object {
   const module = { exports: {} };
   loaded.set(name, module);
   const [code, cache] = index[name]!;
-  const source = Buffer.from(program, ...code).toString();
+  const source = Buffer.from(program, ...code).toString('latin1'); // it is ASCII
   const script = new Script(source, { filename: `azora:${name}`, cachedData: Buffer.from(program, ...cache) });
   const run = script.runInThisContext() as Wrapper;
   const require = (id: string) => (id.startsWith('.') ? load(join(name, '..', id)) : process.getBuiltinModule(id));

@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path';
 import type { SystemConfig } from '../../core/config/model.ts';
 import { type Normalized, normalize, type Surroundings } from '../../core/config/normalize.ts';
 import type { Finding, Path, Problem } from '../../core/config/problem.ts';
-import { fileSchema } from '../../core/config/schema.ts';
+import type { WrittenFile } from '../../core/config/schema.ts';
 import { envFileReader } from './env-file.ts';
 import { findFile } from './find-file.ts';
 import { ParsedBefore } from './parsed-before.ts';
@@ -68,7 +68,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     placeOf: (organ) => files.places.get(organ) ?? { file: basename(file), line: 1, folder: dirname(file) },
     readEnvFile,
   };
-  const { normalized, findings } = await check(files, surroundings);
+  const { normalized, findings } = await check(files, surroundings, parsed);
   if (normalized === null || findings.length > 0 || files.problems.length > 0) {
     return { ok: false, problems: problemsOf(files, findings), file };
   }
@@ -79,13 +79,22 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
 
 /** Data that the schema refuses is checked on without what is wrong, so that one mistake does not hide another. */
 async function check(
-  { data, broken }: ReadFiles,
+  { data, broken, problems, hasVariables }: ReadFiles,
   surroundings: Surroundings,
+  before: ParsedBefore | undefined,
 ): Promise<{ normalized: Normalized | null; findings: readonly Finding[] }> {
+  const settled = (written: WrittenFile) => {
+    const normalized = normalize(written, surroundings);
+    return { normalized, findings: normalized.findings };
+  };
+  const isWhole = problems.length === 0;
+  const known = isWhole ? before?.writtenOf(data) : null;
+  if (known) return settled(known);
+  const { fileSchema } = await import('../../core/config/schema.ts');
   const parsed = fileSchema.safeParse(data);
   if (parsed.success) {
-    const normalized = normalize(parsed.data, surroundings);
-    return { normalized, findings: normalized.findings };
+    if (isWhole && !hasVariables) before?.addWritten(data, parsed.data);
+    return settled(parsed.data);
   }
   const { findingsOf, prune } = await import('../../core/config/issues.ts');
   const wrong = findingsOf(parsed.error.issues, data);

@@ -1,21 +1,33 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import type { SystemConfig } from '../../core/config/model.ts';
 import { secretMasker, secretsOf } from '../../core/config/redact.ts';
+import type { WrittenFile } from '../../core/config/schema.ts';
+import { schemaId } from '../version.ts';
 import type { Node } from './nodes.ts';
 import { MAX_BYTES } from './source.ts';
 
 /**
  * What the files of a system said when they were parsed last, kept beside its state: to parse the YAML of 147 organs takes longer than
- * Node takes to start, and between two boots a file mostly stays as it is. Known by the whole text, which is kept with it: nothing
- * here can be out of date. Variables, other files and the schema are looked at anew each time.
+ * Node takes to start, to check it as long, and between two boots a file mostly stays as it is. Known by the whole text, which is kept
+ * with it: nothing here can be out of date. Variables and other files are looked at anew each time.
  */
 
 /** Of this writing: what another azora kept in another form is not read. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 interface Kept {
   readonly format: typeof FORMAT;
   readonly files: readonly File[];
+  readonly checked: Checked | null;
+}
+/** What a schema made of data that it found nothing wrong with. */
+interface Checked {
+  /** Which schema. */
+  readonly schema: string;
+  /** As JSON. */
+  readonly data: string;
+  readonly written: WrittenFile;
 }
 interface File {
   readonly text: string;
@@ -24,14 +36,18 @@ interface File {
 
 export class ParsedBefore {
   readonly #path: string;
+  readonly #schema: string | null;
   readonly #known: readonly File[];
+  #checked: Checked | null;
   /** Those that were asked for, of which the others are forgotten. */
   readonly #used: File[] = [];
   #isNew = false;
 
-  constructor(path: string) {
+  /** @param schema which one checks; null: one that may be edited any time, of which nothing is kept */
+  constructor(path: string, schema = schemaId()) {
     this.#path = path;
-    this.#known = read(path);
+    this.#schema = schema;
+    ({ files: this.#known, checked: this.#checked } = read(path));
   }
 
   rootOf(text: string): Node | null {
@@ -45,6 +61,19 @@ export class ParsedBefore {
     this.#isNew = true;
   }
 
+  /** What this schema makes of the data; null: that is not known. */
+  writtenOf(data: unknown): WrittenFile | null {
+    const { schema, data: known, written } = this.#checked ?? {};
+    return written && schema === this.#schema && known === JSON.stringify(data) ? written : null;
+  }
+
+  /** @param data without the value of any variable: such a value is not to be kept */
+  addWritten(data: unknown, written: WrittenFile): void {
+    if (this.#schema === null) return;
+    this.#checked = { schema: this.#schema, data: JSON.stringify(data), written };
+    this.#isNew = true;
+  }
+
   /**
    * Keeps what was new, for the next command, once this one has no more urgent things to do. That it cannot be kept (the disk is full, say) costs that one time, and nothing else.
    * @param config what all came to: a file that holds the value of a secret itself is not kept, since nothing secret is kept of a system
@@ -54,10 +83,11 @@ export class ParsedBefore {
     if (!this.#isNew) return;
     if (this.#used.reduce((sum, { text }) => sum + text.length, 0) > MAX_BYTES) return;
     if (!this.#used.every(({ root }) => isExactAsJson(root))) return;
-    const kept: Kept = { format: FORMAT, files: this.#used };
+    const kept: Kept = { format: FORMAT, files: this.#used, checked: this.#checked };
     const mine = `${this.#path}.${process.pid}`;
     try {
       const text = JSON.stringify(kept);
+      if (!isDeepStrictEqual(JSON.parse(text).checked?.written, kept.checked?.written)) return;
       if (secretMasker(secretsOf(config))(text) === text) {
         writeFileSync(mine, text, { mode: 0o600 });
         renameSync(mine, this.#path);
@@ -70,12 +100,14 @@ export class ParsedBefore {
   }
 }
 
-function read(path: string): readonly File[] {
+const NOTHING: Pick<Kept, 'files' | 'checked'> = { files: [], checked: null };
+
+function read(path: string): Pick<Kept, 'files' | 'checked'> {
   try {
-    const { format, files } = JSON.parse(readFileSync(path, 'utf8')) as Kept;
-    return format === FORMAT ? files : [];
+    const kept = JSON.parse(readFileSync(path, 'utf8')) as Kept;
+    return kept.format === FORMAT ? kept : NOTHING;
   } catch {
-    return []; // never kept, or not whole
+    return NOTHING; // never kept, or not whole
   }
 }
 

@@ -23,6 +23,8 @@ export interface ReadFiles {
   /** Places without a value, about which the problems say all there is to say. */
   readonly broken: readonly Path[];
   readonly warnings: readonly string[];
+  /** The value of a variable may be in `data`. */
+  readonly hasVariables: boolean;
   readonly references: readonly (Reference & { readonly path: Path })[];
   /** Where each organ is declared first. */
   readonly places: ReadonlyMap<string, { readonly file: string; readonly line: number; readonly folder: string }>;
@@ -51,6 +53,7 @@ class Reader implements ReadFiles {
   readonly problems: Problem[] = [];
   readonly broken: Path[] = [];
   readonly warnings: string[] = [];
+  hasVariables = false;
   readonly references: (Reference & { readonly path: Path })[] = [];
   readonly places = new Map<string, { readonly file: string; readonly line: number; readonly folder: string }>();
   readonly #main: string;
@@ -120,6 +123,7 @@ class Reader implements ReadFiles {
 
   /** The caller's environment; what is not in there, from the main file's env_file, as compose does it with .env. */
   readonly #lookup = (name: string): string | undefined => {
+    this.hasVariables = true;
     const { env } = this.#outside;
     if (Object.hasOwn(env, name)) return env[name];
     this.#fromFiles ??= this.#readMainEnvFiles();

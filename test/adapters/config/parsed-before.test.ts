@@ -16,11 +16,21 @@ organs:
   job: { command: ['true', 007], depends_on: [web] }
 `;
 
+/** Without variables. */
+const PLAIN = `
+env: { AT: 1.10 }
+x-base: &base
+  restart: { policy: always, delay: 0s }
+organs:
+  web: { <<: *base, command: node server.js, ports: { http: auto }, logs: { max_size: 3MB } }
+  job: { kind: task, command: ['true', 007], depends_on: [web] }
+`;
+
 const CALLER = { TOKEN: 'secret-of-the-caller' };
 
 /** As `up` does. */
-async function loadAndKeep(cwd: string, env: Record<string, string>, path: string) {
-  const parsed = new ParsedBefore(path);
+async function loadAndKeep(cwd: string, env: Record<string, string>, path: string, schema: string | null = 'this one') {
+  const parsed = new ParsedBefore(path, schema);
   const loaded = await loadConfig({ cwd, env, parsed });
   if (loaded.ok) parsed.keep(loaded.config);
   return loaded;
@@ -33,10 +43,18 @@ function kept(text: string) {
   return {
     path,
     load: (env: Record<string, string> = CALLER, where = path) => loadAndKeep(cwd, env, where),
+    loadBy: (schema: string | null) => loadAndKeep(cwd, CALLER, path, schema),
     fresh: (env: Record<string, string> = CALLER) => loadConfig({ cwd, env }),
     write: (other: string) => writeFileSync(join(cwd, 'azora.yaml'), other),
     text: () => readFileSync(path, 'utf8'),
   };
+}
+
+/** What was kept, with another command than the file has in the schema's result. */
+function asIfChecked(text: string): string {
+  const kept = JSON.parse(text);
+  kept.checked.written.organs.web.command.argv = ['node', 'checked.js'];
+  return JSON.stringify(kept);
 }
 
 const commandOf = async (loading: ReturnType<typeof loadConfig>) => {
@@ -64,7 +82,41 @@ describe('what a file said when it was parsed last', () => {
     expect(file.text()).not.toContain('server.js');
   });
 
-  test('variables and the schema are looked at each time, and mistakes have their places', async () => {
+  test('what the schema made of it is taken too, and means the same', async () => {
+    const file = kept(PLAIN);
+    const first = await file.load();
+    expect(first.ok).toBe(true);
+    expect(await file.load()).toEqual(first);
+    expect(await file.fresh()).toEqual(first);
+    // It is really what was kept.
+    writeFileSync(file.path, asIfChecked(file.text()));
+    expect(await commandOf(file.load())).toBe('node checked.js');
+  });
+
+  test('not by another schema, not by one that may be edited, and not with the value of a variable', async () => {
+    const file = kept(PLAIN);
+    await file.load();
+    const tampered = asIfChecked(file.text());
+    for (const schema of ['another', null]) {
+      writeFileSync(file.path, tampered);
+      expect(await commandOf(file.loadBy(schema))).toBe('node server.js');
+    }
+    const withVariables = kept(FILE);
+    await withVariables.load();
+    expect(JSON.parse(withVariables.text()).checked).toBeNull();
+  });
+
+  test('data that differs is checked, although a schema has seen other data', async () => {
+    const file = kept(PLAIN);
+    await file.load();
+    file.write(PLAIN.replace('always', 'sometimes'));
+    expect(await file.load()).toMatchObject({ ok: false, problems: [{ line: 4 }] });
+    file.write(PLAIN.replace('always', 'never'));
+    const loaded = await file.load();
+    expect(loaded.ok && loaded.config.organs.web!.restart.policy).toBe('never');
+  });
+
+  test('variables are looked at each time, and mistakes have their places', async () => {
     const file = kept(FILE);
     await file.load();
     const unset = await file.load({});
@@ -76,7 +128,7 @@ describe('what a file said when it was parsed last', () => {
 
   test.each([
     ['cut short', (text: string) => text.slice(0, -20)],
-    ['of another form', (text: string) => text.replace('"format":1', '"format":0')],
+    ['of another form', (text: string) => text.replace('"format":2', '"format":0')],
     ['empty', () => ''],
   ])('what was kept is %s: the file is parsed, and kept anew', async (_, damage) => {
     const file = kept(FILE);
