@@ -1,3 +1,5 @@
+import { monotonic } from './clock.ts';
+
 /** Longest time that may pass between two looks and still count. */
 const LONGEST_STEP_MS = 2000;
 
@@ -11,7 +13,7 @@ export class AwakeClock {
   #elapsedMs = 0;
 
   /** @param now milliseconds that never jump. */
-  constructor(now: () => number = () => performance.now()) {
+  constructor(now: () => number = () => monotonic()) {
     this.#now = now;
     this.#lookedAt = now();
   }

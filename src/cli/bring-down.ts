@@ -1,3 +1,4 @@
+import { monotonic } from '../adapters/clock.ts';
 import type { Survivor } from '../adapters/control/protocol.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import type { SystemEvent } from '../core/events.ts';
@@ -32,7 +33,7 @@ export async function bringDown(
   /** Resolves when whoever waits has lost patience: then everything is killed. */
   impatience: Promise<void> = new Promise(() => {}),
 ): Promise<void> {
-  const startedAt = performance.now();
+  const startedAt = monotonic();
   const departure = await Departure.of(folder, context.version);
   let current: Connection | null = connection;
   let stopped = 0;
@@ -55,7 +56,7 @@ export async function bringDown(
   }
   await departure.over(current);
   if (context.global.progress === 'quiet' || context.global.progress === 'json') return;
-  const took = humanDuration(performance.now() - startedAt);
+  const took = humanDuration(monotonic() - startedAt);
   context.stderr.write(`${context.stderr.style.green('down')}: ${count(stopped, 'instance')} stopped in ${took}\n`);
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import { monotonic } from '../adapters/clock.ts';
 import { Channel } from '../adapters/socket/channel.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { FailureError, fail } from '../core/failures.ts';
@@ -83,7 +84,7 @@ async function awaitSupervisor(
   version: string,
   isOfUse: () => boolean,
 ): Promise<Connection | null> {
-  const deadline = performance.now() + START_TIMEOUT_MS;
+  const deadline = monotonic() + START_TIMEOUT_MS;
   let failed: string | null = null;
   const connection = await connectSupervisor(folder, version);
   if (connection) return connection;
@@ -104,7 +105,7 @@ async function awaitSupervisor(
       if (code !== 0) failed = `the keeper ended at once, with ${signal ?? `code ${code}`}`;
     });
   }
-  while (performance.now() < deadline && failed === null) {
+  while (monotonic() < deadline && failed === null) {
     const found = await nextLook(folder, version);
     if (found) return keeper?.gaveUp ? { ...found, notice: afterDeaths(keeper.gaveUp) } : found;
     if (!isOfUse()) return null;

@@ -1,3 +1,4 @@
+import { monotonic } from '../adapters/clock.ts';
 import { lockHolder } from '../adapters/lock.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { lifeOf, startTimeOf } from '../keeper/identity.ts';
@@ -44,8 +45,8 @@ export class Departure {
     await within(this.#keeper?.closed ?? Promise.resolve());
     this.cancel();
     // A process closes its sockets a moment before it is gone, and nobody but its parent is told of that: so, looking.
-    const deadline = performance.now() + DAEMONS_END_MS;
-    while (this.#daemons.some((daemon) => lifeOf(daemon) === 'alive') && performance.now() < deadline) {
+    const deadline = monotonic() + DAEMONS_END_MS;
+    while (this.#daemons.some((daemon) => lifeOf(daemon) === 'alive') && monotonic() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     }
   }

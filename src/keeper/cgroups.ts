@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -11,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type Controller, type Lack, pidsIn, prepare, removeCgroup, surveyHere } from '../adapters/cgroup.ts';
+import { crypto } from '../adapters/crypto.ts';
 import type { HeldLimits, LifeKey, Limits } from './protocol.ts';
 
 /**
@@ -19,7 +19,7 @@ import type { HeldLimits, LifeKey, Limits } from './protocol.ts';
  */
 export class Cgroups {
   readonly #link: string;
-  readonly #name: string;
+  readonly #run: string;
   readonly #report: (message: string) => void;
   /** Where this process's own cgroup is; known once there is a place. */
   #home: string | null = null;
@@ -27,8 +27,12 @@ export class Cgroups {
   /** @param run the state folder's, absolute */
   constructor(run: string, report: (message: string) => void) {
     this.#link = join(run, 'cgroup');
-    this.#name = `azora-${createHash('sha256').update(run).digest('hex').slice(0, 16)}`;
+    this.#run = run;
     this.#report = report;
+  }
+
+  #name(): string {
+    return `azora-${crypto().createHash('sha256').update(this.#run).digest('hex').slice(0, 16)}`;
   }
 
   /** A cgroup for a life that is about to begin; without one (`cgroup` null) the limits are watched, and `reason` says why. */
@@ -40,7 +44,7 @@ export class Cgroups {
     if (!place || !own) return { cgroup: null, reason: lacking([]) };
     try {
       prepare(place);
-      const base = join(place.path, this.#name);
+      const base = join(place.path, this.#name());
       mkdirSync(base, { recursive: true });
       if (place.controllers.length > 0) {
         writeFileSync(join(base, 'cgroup.subtree_control'), place.controllers.map((name) => `+${name}`).join(' '));

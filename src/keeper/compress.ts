@@ -1,6 +1,4 @@
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import type { LogLimits } from '../core/config/model.ts';
 
 /** Compresses rotated logs, one at a time and streaming, beside the work that must not wait. */
@@ -43,7 +41,9 @@ async function compress(path: string, format: 'zstd' | 'gzip'): Promise<void> {
   if (!existsSync(path)) return; // dropped by max_files meanwhile
   const target = path + (format === 'zstd' ? '.zst' : '.gz');
   const temporary = `${target}.tmp`;
+  const { open, rename, rm } = await import('node:fs/promises');
   try {
+    const { pipeline } = await import('node:stream/promises');
     const { createGzip, createZstdCompress } = await import('node:zlib');
     await pipeline(
       createReadStream(path, { highWaterMark: 256 * 1024 }),

@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { crypto } from '../adapters/crypto.ts';
 import { HAS_PROC, isShortage, type ProcStat, readStat } from './identity.ts';
 import {
   childrenOf,
@@ -48,7 +48,8 @@ type Glanced = Pick<Member, 'pid' | 'session' | 'name' | 'command'> & { readonly
 const asSeen = (member: Member): Glanced => ({ ...member, asBefore: false });
 
 /** Below 2^57 and above anything a limit is set to in earnest. */
-export const markFor = (cookie: string): bigint => (1n << 56n) | BigInt(`0x${hash('sha256', cookie).slice(0, 14)}`);
+export const markFor = (cookie: string): bigint =>
+  (1n << 56n) | BigInt(`0x${crypto().hash('sha256', cookie).slice(0, 14)}`);
 
 export interface FamilyOptions {
   /** This process is a subreaper. */

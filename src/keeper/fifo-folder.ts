@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, statfsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { hash32 } from '../core/hash.ts';
 
 /**
  * Where FIFOs are made: in memory where the machine has such a place, since a FIFO on a disk's filesystem costs sixty times as
@@ -40,12 +40,14 @@ export function removeFifoFolder(run: string): void {
 
 function candidates(run: string): string[] {
   if (isInMemory(run)) return [];
-  const name = `azora-${createHash('sha256').update(run).digest('hex').slice(0, 16)}`;
+  const name = `azora-${hexOf(run)}${hexOf(`fifos of ${run}`)}`;
   const runtime = process.env.XDG_RUNTIME_DIR;
   return [runtime, '/dev/shm']
     .filter((place) => place !== undefined && existsSync(place) && isInMemory(place))
     .map((place) => join(place!, name));
 }
+
+const hexOf = (text: string): string => hash32(text).toString(16).padStart(8, '0');
 
 /** false: it cannot be made, or somebody else made it. */
 function makePrivate(folder: string): boolean {

@@ -1,4 +1,6 @@
 import { constants } from 'node:os';
+import { monotonic } from '../adapters/clock.ts';
+import { crypto } from '../adapters/crypto.ts';
 import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import type { Libc } from '../adapters/libc.ts';
@@ -70,6 +72,7 @@ export class Keeper {
     failpoint('keeper:adopted');
     await this.#server.listen();
     failpoint('keeper:listening');
+    crypto(); // the supervisor is still loading itself, and the first spawn needs it
   }
 
   /** Nobody would miss this keeper. */
@@ -237,11 +240,11 @@ export class Keeper {
 
   /** What is left of ended lives, and what came to us from nowhere we remember: nothing may outlive the system. */
   async #killStrays(): Promise<void> {
-    const deadline = performance.now() + LAST_KILL_MS;
+    const deadline = monotonic() + LAST_KILL_MS;
     await Promise.all([...this.#lives.all()].map((life) => this.#trees.kill(life, LAST_KILL_MS)));
     for (;;) {
       const strangers = this.#family.strangers();
-      if (strangers.length === 0 || performance.now() > deadline) return;
+      if (strangers.length === 0 || monotonic() > deadline) return;
       this.#trees.killAll(strangers, null);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
+import { monotonic } from '../adapters/clock.ts';
 import { type Cgroups, holdTo, type LifeCgroup } from './cgroups.ts';
 import { type Command, explainErrno, findCommand, type SpawnFailure, spawnFailure } from './command.ts';
 import { markFor } from './family.ts';
@@ -11,8 +12,8 @@ import type { Spawner, SpawnOutcome, SpawnPlan } from './spawner.ts';
 
 /** Turns spawn requests into processes, in the order of their coming and in slices, so that the event loop keeps its turn. */
 
-/** To begin to listen takes a third of a spawn, and what an organ says meanwhile is kept: others are started first, so long. */
-const UNHEARD_MS = 50;
+/** To begin to listen takes a tenth of a spawn, and what an organ says meanwhile is kept: others are started first, so long. */
+const UNHEARD_MS = 100;
 
 export interface LaunchPorts {
   readonly fifos: string;
@@ -67,10 +68,10 @@ export class Launcher {
     await turn(); // whoever else asks in this turn shares the slice and the FIFOs' making
     const unsettled: InstanceOutput[] = [];
     const unheard: InstanceOutput[] = [];
-    let heardAt = performance.now();
+    let heardAt = monotonic();
     const listen = (): void => {
       for (const output of unheard.splice(0)) output.listen();
-      heardAt = performance.now();
+      heardAt = monotonic();
     };
     while (this.#queue.length > 0 || unsettled.length > 0) {
       const batch = this.#queue;
@@ -86,9 +87,9 @@ export class Launcher {
         const output = this.#ports.outputOf(request);
         unheard.push(output);
         unsettled.push(output);
-        if (performance.now() - heardAt > UNHEARD_MS) listen();
+        if (monotonic() - heardAt > UNHEARD_MS) listen();
       });
-      listen();
+      if (this.#queue.length === 0) listen();
       // Files are made one a turn, and none while somebody asks for a process.
       await turn();
       if (this.#queue.length === 0) unsettled.shift()?.settle();
@@ -98,12 +99,12 @@ export class Launcher {
 
   async #inSlices<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
     const { sliceMs } = this.#ports.spawner;
-    let end = performance.now() + sliceMs;
+    let end = monotonic() + sliceMs;
     for (const item of items) {
       await act(item);
-      if (performance.now() < end) continue;
+      if (monotonic() < end) continue;
       await turn();
-      end = performance.now() + sliceMs;
+      end = monotonic() + sliceMs;
     }
   }
 

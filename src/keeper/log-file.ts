@@ -60,6 +60,9 @@ export interface LogFileEvents {
   onRotated(path: string): void;
 }
 
+/** Written within the call that fills it. */
+const record = Buffer.alloc(RECORD_BYTES);
+
 export class LogFile {
   readonly #folder: string;
   readonly #instance: string;
@@ -85,7 +88,6 @@ export class LogFile {
   #checkedAt = 0;
   #sizeWhenChecked = 0;
   #trouble: { lost: number; retryAt: number; toldAt: number } | null = null;
-  readonly #record = Buffer.alloc(RECORD_BYTES);
 
   constructor(
     folder: string,
@@ -236,8 +238,8 @@ export class LogFile {
   #writeRecord(now: number, lifeStarts: boolean): void {
     const time = this.#clock.stamp(now);
     const before = this.#records === 0 ? this.#before : null;
-    writeRecord(this.#record, 0, { offset: this.#size, time, lifeStarts, before });
-    const written = writeSync(this.#index, this.#record);
+    writeRecord(record, 0, { offset: this.#size, time, lifeStarts, before });
+    const written = writeSync(this.#index, record);
     if (written !== RECORD_BYTES) {
       // A torn record would shift all that follow.
       ftruncateSync(this.#index, statSync(this.#indexPath).size - written);

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
+import { monotonic } from '../adapters/clock.ts';
 import { closeHigh } from '../adapters/descriptors.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { loadLibc } from '../adapters/libc.ts';
@@ -87,9 +87,6 @@ export async function runKeeper(argv: readonly string[]): Promise<void> {
   failpoint('keeper:supervisor-started');
 
   const { Keeper: Class } = await import('./keeper.ts');
-  // A user's pattern (readiness by log line) must not hang everybody: patterns that backtrack too long are matched in linear time.
-  // Not before: V8 refuses code that was compiled ahead under other flags.
-  setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
   keeper = new Class(folder, libc, { spawner, supervisor, report });
   keeper.onReaped(early);
   process.on('SIGHUP', () => {});
@@ -122,9 +119,9 @@ const report = (message: string): void => {
 async function lockAfterAll(folder: StateFolder): Promise<Lock | 'another' | null> {
   const { connect } = await import('node:net');
   const { Channel } = await import('../adapters/socket/channel.ts');
-  const deadline = performance.now() + ANSWER_MS;
+  const deadline = monotonic() + ANSWER_MS;
   // It takes the lock before it listens: a refused connection may be a matter of milliseconds.
-  for (let pause = 5; performance.now() < deadline; pause = Math.min(pause * 2, 200)) {
+  for (let pause = 5; monotonic() < deadline; pause = Math.min(pause * 2, 200)) {
     const socket = connect(folder.keeperSocket);
     const channel = new Channel<Record<never, never>, KeeperMethods, Record<never, never>, Record<never, never>>(
       socket,

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { PROC_BYTES, readProc } from '../adapters/proc-file.ts';
@@ -67,6 +66,7 @@ function readAll(): Map<number, ProcessRow> {
 
 /** Where there is no /proc (macOS). `sess` is an address there and matches nothing. */
 export async function readPs(): Promise<Map<number, ProcessRow>> {
+  const { execFile } = await import('node:child_process');
   const { stdout } = await promisify(execFile)('ps', ['-axo', 'pid,ppid,pgid,sess,stat,lstart,command'], {
     timeout: 5000,
     maxBuffer: 64 * 1024 * 1024,

@@ -2,6 +2,7 @@ import { constants, openSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
 import { stripVTControlCharacters } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import type { Stream } from '../adapters/logs/format.ts';
 import type { Tap } from './output.ts';
 
@@ -14,6 +15,9 @@ export type OnReady = (detail: string | null) => void;
 
 /** Watches complete lines of both streams, colours removed, until one matches. Throws SyntaxError for a bad pattern. */
 export function watchLines(pattern: string, onReady: OnReady): Tap {
+  // It must not hang everybody: what backtracks too long is matched in linear time. Not said before there is a pattern: V8 refuses code
+  // that was compiled ahead under other flags.
+  setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
   const expression = new RegExp(pattern);
   const open: Record<Stream, { decoder: StringDecoder; line: string }> = {
     out: { decoder: new StringDecoder('utf8'), line: '' },

@@ -1,5 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { monotonic } from '../adapters/clock.ts';
 import { Channel } from '../adapters/socket/channel.ts';
 import type { KeeperMethods, KeeperNotices } from './protocol.ts';
 
@@ -64,7 +65,7 @@ export class KeeperServer {
   async close(): Promise<void> {
     this.#closing = true;
     for (const peer of this.#peers) peer.close();
-    for (const end = performance.now() + FAREWELL_MS; this.#peers.size > 0 && performance.now() < end; ) {
+    for (const end = monotonic() + FAREWELL_MS; this.#peers.size > 0 && monotonic() < end; ) {
       await new Promise((turn) => setImmediate(turn));
     }
     this.#server.close();

@@ -1,10 +1,11 @@
-import { execFileSync, spawn as nodeSpawn, type StdioOptions } from 'node:child_process';
+import type { StdioOptions } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import { startTimeIfKnown } from './identity.ts';
 import { CHANNEL_FD, type OnReaped, type Spawner, type SpawnOutcome, type SpawnPlan } from './spawner.ts';
 
 /** Node's own fork and exec, for machines without koffi. Detached = a session of its own; libuv resets signals by itself. */
 export function createChildProcessSpawner(onReaped: OnReaped): Spawner {
+  const { execFileSync, spawn: nodeSpawn } = process.getBuiltinModule('node:child_process'); // by most keepers never needed
   function spawn(plan: SpawnPlan): SpawnOutcome | Promise<SpawnOutcome> {
     const opened: number[] = [];
     const open = (what: number | string): number => {

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { monotonic } from '../adapters/clock.ts';
 import type { Reaped } from '../adapters/posix-spawn.ts';
 import { daemonEnvironment, openDaemonLog, selfCommand, whileItLasts } from '../adapters/self.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
@@ -173,7 +174,7 @@ export class SupervisorProcess {
   }
 
   #onDeath(why: string): void {
-    const now = performance.now();
+    const now = monotonic();
     this.#deaths = [...this.#deaths.filter((at) => now - at < WINDOW_MS), now];
     this.#ports.report(`the supervisor is gone: ${why}`);
     if (!this.#ports.starts) return;

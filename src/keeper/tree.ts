@@ -1,3 +1,4 @@
+import { monotonic } from '../adapters/clock.ts';
 import type { Family, Member, Root } from './family.ts';
 import { commandOf, HAS_PROC, isShortage, lifeOf, shorten } from './identity.ts';
 import type { ProcessInfo, TreeMember } from './protocol.ts';
@@ -51,7 +52,7 @@ export class Trees {
    * the kernel does in one step: a fork bomb cannot outrun it within its group.
    */
   async kill(root: Root, timeoutMs: number): Promise<ProcessInfo[]> {
-    const deadline = performance.now() + timeoutMs;
+    const deadline = monotonic() + timeoutMs;
     let pause: number = KILL_POLL_MS.first;
     for (;;) {
       const members = await this.#visible(root);
@@ -59,8 +60,8 @@ export class Trees {
       // In one step, also of those who cannot be seen just now.
       if (members?.length !== 0) root.cgroup?.kill();
       if (members) this.killAll(members, root);
-      if (performance.now() >= deadline) return this.list(root);
-      await this.#newsWithin(root, Math.min(pause, deadline - performance.now()));
+      if (monotonic() >= deadline) return this.list(root);
+      await this.#newsWithin(root, Math.min(pause, deadline - monotonic()));
       pause = Math.min(pause * 2, KILL_POLL_MS.most);
     }
   }
@@ -80,12 +81,12 @@ export class Trees {
 
   /** Resolves when the tree is empty, or with who is left after `timeoutMs`. */
   async gone(root: Root, timeoutMs: number): Promise<ProcessInfo[]> {
-    const deadline = performance.now() + timeoutMs;
+    const deadline = monotonic() + timeoutMs;
     const certain = this.#family.isCertain(root);
     let pause: number = certain ? CERTAIN_POLL_MS : POLL_MS.first;
     for (;;) {
       if (await this.#isGone(root)) return [];
-      const left = deadline - performance.now();
+      const left = deadline - monotonic();
       if (left <= 0) return this.list(root);
       await this.#newsWithin(root, Math.min(pause, left));
       if (!certain) pause = Math.min(pause * 2, POLL_MS.most);

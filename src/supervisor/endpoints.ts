@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
+import { crypto } from '../adapters/crypto.ts';
 import type { OrganConfig, SystemConfig } from '../core/config/model.ts';
 import type { Endpoint } from '../core/config/references.ts';
 import { instanceNames } from '../core/machine/state.ts';
@@ -77,7 +77,7 @@ export class Endpoints {
       return remembered;
     }
     const range = HIGHEST - LOWEST;
-    const first = createHash('sha256').update(`${this.#seed} ${key}`).digest().readUInt32LE(0) % range;
+    const first = crypto().createHash('sha256').update(`${this.#seed} ${key}`).digest().readUInt32LE(0) % range;
     for (let step = 0; step < range; step++) {
       const port = LOWEST + ((first + step) % range);
       if (this.#taken.has(port) || !(await isFree(port))) continue;

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonic } from '../adapters/clock.ts';
 import { Channel } from '../adapters/socket/channel.ts';
 import { FailureError, fail } from '../core/failures.ts';
 import { KEEPER_PROTOCOL, type KeeperInfo, type KeeperMethods, type KeeperNotices } from '../keeper/protocol.ts';
+import { meanwhileLoadToListen } from './meanwhile.ts';
 
 /** The supervisor's side of the conversation with the keeper. */
 
@@ -34,7 +36,7 @@ export async function linkKeeper(
 ): Promise<KeeperLink> {
   const socket = await openPatiently(path, mayCome);
   const channel: KeeperChannel = new Channel(socket, { methods: {}, notices: listeners, onClose: onLost });
-  const info = await channel.request(
+  const greeted = channel.request(
     'hello',
     {
       protocol: KEEPER_PROTOCOL,
@@ -44,6 +46,8 @@ export async function linkKeeper(
     },
     null,
   );
+  meanwhileLoadToListen();
+  const info = await greeted;
   if (info.protocol !== KEEPER_PROTOCOL) {
     channel.destroy();
     fail(
@@ -56,7 +60,7 @@ export async function linkKeeper(
 }
 
 async function openPatiently(path: string, mayCome: () => boolean): Promise<Socket> {
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = monotonic() + PATIENCE_MS;
   for (let pause = LOOK_AGAIN_MS.first; ; pause = Math.min(pause * 1.2, LOOK_AGAIN_MS.last)) {
     let cause: unknown;
     // Cheaper than the error that Node makes of a socket that is not there yet, of which the first takes 1 ms.
@@ -67,7 +71,7 @@ async function openPatiently(path: string, mayCome: () => boolean): Promise<Sock
         cause = error;
       }
     }
-    if (performance.now() > deadline || !mayCome()) throw new Error(`no keeper answers at ${path}`, { cause });
+    if (monotonic() > deadline || !mayCome()) throw new Error(`no keeper answers at ${path}`, { cause });
     await delay(pause);
   }
 }

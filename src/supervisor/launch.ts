@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { OneOff } from '../adapters/control/protocol.ts';
+import { crypto } from '../adapters/crypto.ts';
 import type { OrganConfig, SystemConfig } from '../core/config/model.ts';
 import { type Endpoint, fillReferences } from '../core/config/references.ts';
 import { type Instance, instanceNames } from '../core/machine/state.ts';
@@ -77,7 +77,7 @@ export function spawnRequest(
   around: Surroundings,
 ): SpawnRequest {
   const organ = config.organs[instance.organ]!;
-  const cookie = randomUUID();
+  const cookie = crypto().randomUUID();
   return {
     instance: instance.name,
     generation,

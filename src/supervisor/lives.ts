@@ -1,3 +1,4 @@
+import { monotonic } from '../adapters/clock.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import type { OrganConfig } from '../core/config/model.ts';
 import { FailureError } from '../core/failures.ts';
@@ -99,10 +100,10 @@ export class Lives {
   }
 
   async #commandToEnd(organ: OrganConfig, key: LifeKey, timeoutMs: number): Promise<readonly ProcessInfo[]> {
-    const deadline = performance.now() + timeoutMs;
+    const deadline = monotonic() + timeoutMs;
     await this.#runStopCommand(organ, key.instance, key.generation);
     failpoint('supervisor:stop-signalled');
-    const remaining = Math.max(0, Math.round(deadline - performance.now()));
+    const remaining = Math.max(0, Math.round(deadline - monotonic()));
     return this.#keeper().request('awaitTreeGone', { ...key, timeoutMs: remaining }, null);
   }
 

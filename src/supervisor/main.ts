@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { monotonic } from '../adapters/clock.ts';
 import { closeHigh } from '../adapters/descriptors.ts';
 import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
@@ -88,9 +89,9 @@ async function untilKept(folder: StateFolder, keeper: number): Promise<void> {
 
 /** An orphan does not wait: nobody would end it if everything else were brought down meanwhile. */
 async function lockWithin(ms: number, path: string): Promise<Lock | null> {
-  for (const deadline = performance.now() + ms; ; ) {
+  for (const deadline = monotonic() + ms; ; ) {
     const lock = takeLock(path);
-    if (lock || isOrphan() || performance.now() > deadline) return lock;
+    if (lock || isOrphan() || monotonic() > deadline) return lock;
     await new Promise((resolve) => setTimeout(resolve, LOCK_AGAIN_MS));
   }
 }

@@ -1,4 +1,6 @@
-import { statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs';
+import { promisify } from 'node:util';
+import { monotonic } from '../adapters/clock.ts';
 import type { Verdict } from '../core/health.ts';
 
 /** How azora itself is: what keeps it from doing its work as it should. */
@@ -23,7 +25,7 @@ export class SelfHealth {
   #asking = false;
   /** The longest stall in the last look, ms: what /metrics shows. */
   lagMs = 0;
-  #lookedAt = performance.now();
+  #lookedAt = monotonic();
 
   /**
    * @param folder of which the disk must not be full
@@ -55,7 +57,7 @@ export class SelfHealth {
   }
 
   async #look(): Promise<void> {
-    const now = performance.now();
+    const now = monotonic();
     this.lagMs = Math.max(0, now - this.#lookedAt - LOOK_EVERY_MS);
     this.#lookedAt = now;
     if (this.lagMs > STALL_MS) {
@@ -80,7 +82,7 @@ export class SelfHealth {
 
   async #lookAtDisk(): Promise<void> {
     try {
-      const { bavail, bsize } = await statfs(this.#folder);
+      const { bavail, bsize } = await promisify(statfs)(this.#folder);
       const free = bavail * bsize;
       if (free < LEAST_FREE_BYTES) {
         this.trouble('disk', `only ${Math.round(free / 1024 / 1024)} MiB are free for ${this.#folder}`);

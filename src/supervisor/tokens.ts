@@ -1,4 +1,4 @@
-import { createHmac, hash, randomBytes } from 'node:crypto';
+import { crypto } from '../adapters/crypto.ts';
 import { TOKEN_PREFIX } from '../core/config/redact.ts';
 
 /**
@@ -12,14 +12,25 @@ export interface Bearer {
 }
 
 export class Tokens {
-  /** Goes into the boot document, which is private to this user, and nowhere else. */
-  secret = randomBytes(32).toString('base64url');
+  #secret: string | null = null;
   readonly #bearers = new Map<string, Bearer>();
   readonly #latest = new Map<string, string>();
 
+  /** Goes into the boot document, which is private to this user, and nowhere else. */
+  get secret(): string {
+    this.#secret ??= crypto().randomBytes(32).toString('base64url');
+    return this.#secret;
+  }
+  set secret(secret: string) {
+    this.#secret = secret;
+  }
+
   /** The token of one life of an instance; the one of the life before ends. */
   issue(bearer: Bearer, generation: number): string {
-    const key = createHmac('sha256', this.secret).update(`${bearer.instance}#${generation}`).digest('base64url');
+    const key = crypto()
+      .createHmac('sha256', this.secret)
+      .update(`${bearer.instance}#${generation}`)
+      .digest('base64url');
     const token = `${TOKEN_PREFIX}${key.slice(0, 32)}`;
     const before = this.#latest.get(bearer.instance);
     if (before) this.#bearers.delete(before);
@@ -34,4 +45,4 @@ export class Tokens {
   }
 }
 
-const digestOf = (token: string): string => hash('sha256', token);
+const digestOf = (token: string): string => crypto().hash('sha256', token);

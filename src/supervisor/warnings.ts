@@ -1,3 +1,4 @@
+import { monotonic } from '../adapters/clock.ts';
 import type { NewEvent } from '../core/events.ts';
 
 const WINDOW_MS = 60_000;
@@ -15,7 +16,7 @@ export class Warnings {
   }
 
   readonly warn = (message: string): void => {
-    const at = performance.now();
+    const at = monotonic();
     while (this.#said[0] !== undefined && this.#said[0] < at - WINDOW_MS) this.#said.shift();
     if (this.#said.length >= MOST) return;
     this.#said.push(at);

@@ -1,3 +1,4 @@
+import { hash32 } from '../core/hash.ts';
 /**
  * When each instance is to be probed: one timer for all of them, the next that is due first.
  *
@@ -76,7 +77,7 @@ export class Wheel {
   #dueAfter(entry: Entry, now: number): number {
     const { intervalMs, schedule } = entry;
     if (schedule.growth) return now + intervalMs;
-    const place = hash(entry.key) % intervalMs;
+    const place = hash32(entry.key) % intervalMs;
     return Math.floor((now - place) / intervalMs + 1) * intervalMs + place;
   }
 
@@ -160,13 +161,4 @@ export class Wheel {
     }
     heap[at] = last;
   }
-}
-
-/** FNV-1a with a final mix, so that `mint-1`, `mint-2`, … lie far apart. Unsigned 32 bits. */
-function hash(text: string): number {
-  let h = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }

@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
 import { now } from '../adapters/clock.ts';
 import type { CheckReport, ControlMethods } from '../adapters/control/protocol.ts';
+import { crypto } from '../adapters/crypto.ts';
 import { endNow } from '../adapters/end-now.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { type Latch, readLatch, setLatch } from '../adapters/latch.ts';
@@ -30,6 +29,7 @@ import { keeperNews } from './keeper-news.ts';
 import type { Surroundings } from './launch.ts';
 import { LimitsKept } from './limits.ts';
 import { Lives } from './lives.ts';
+import { meanwhileLoadToSpawn } from './meanwhile.ts';
 import { type Operations, operations } from './operations.ts';
 import { hookPlace, runOrganHook } from './organ-hook.ts';
 import { memoryOf } from './record.ts';
@@ -290,8 +290,7 @@ export class Wiring {
 
   #hello(): Omit<ControlMethods['hello']['result'], 'protocol'> {
     const { boot, config } = this.#supervisor?.state ?? {};
-    // While the command writes its question: the first address that Node looks at takes it 3 ms, and that is the registry's.
-    if (!boot) setImmediate(() => setImmediate(() => isIPv6('127.0.0.1'))); // after the answer
+    if (!boot) meanwhileLoadToSpawn(); // the command has its question to write
     return {
       version: this.#version,
       pid: process.pid,
@@ -321,7 +320,7 @@ export class Wiring {
     await this.#sweep(); // what is left of an earlier boot may hold a port
     await this.#prepare(config, remembered);
     if (this.#ending) fail('unreachable', 'the supervisor is ending');
-    const supervisor = this.#adopt(idle(config, { bootId: randomUUID(), startedAt: at }));
+    const supervisor = this.#adopt(idle(config, { bootId: crypto().randomUUID(), startedAt: at }));
     this.#keeper.open();
     this.#books.begin(supervisor.state);
     failpoint('supervisor:created');

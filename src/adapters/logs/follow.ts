@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { monotonic } from '../clock.ts';
 import { organsWithLogs, type Source } from './files.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { type LogLine, lineRules, type Selection } from './log-line.ts';
@@ -50,7 +50,7 @@ class Follower<T extends Timed> {
   readonly #wake = new Wake();
   readonly #startedAt = Date.now();
   #readers = new Map<string, SourceReader<T>>();
-  /** The latest discovery, on the clock of performance.now(). */
+  /** The latest discovery, on the clock of monotonic(). */
   #discovered: { readonly startedAt: number; readonly endedAt: number } | null = null;
   #organs = '';
 
@@ -81,7 +81,7 @@ class Follower<T extends Timed> {
   async #round(now: number): Promise<boolean> {
     const readers = [...this.#readers.values()];
     for (const reader of readers) {
-      if (reader.pending && performance.now() - reader.grewAt >= QUIET_LINE_MS) reader.flush();
+      if (reader.pending && monotonic() - reader.grewAt >= QUIET_LINE_MS) reader.flush();
     }
     // The keeper writes what it has stamped before it stamps anything else: all before this millisecond is there to be read.
     await this.#handOut(await mergeStep(readers, now - 1));
@@ -103,16 +103,16 @@ class Follower<T extends Timed> {
   }
 
   async #drain(): Promise<void> {
-    const deadline = performance.now() + DRAIN_MS;
+    const deadline = monotonic() + DRAIN_MS;
     await this.#discover();
-    while ((await this.#round(Number.POSITIVE_INFINITY)) && performance.now() < deadline) await nextTurn();
+    while ((await this.#round(Number.POSITIVE_INFINITY)) && monotonic() < deadline) await nextTurn();
     const readers = [...this.#readers.values()];
     for (const reader of readers) reader.flush();
     await this.#handOut(takeUpTo(readers, Number.POSITIVE_INFINITY));
   }
 
   #isDiscoveryDue(): boolean {
-    const now = performance.now();
+    const now = monotonic();
     if (this.#discovered === null) return true;
     const { startedAt, endedAt } = this.#discovered;
     if (now - startedAt >= this.#wake.pollMs || this.#organs !== String(this.#options.organs())) return true;
@@ -124,7 +124,7 @@ class Follower<T extends Timed> {
   async #discover(): Promise<void> {
     const { folder, streams, instances } = this.#options;
     const isFirst = this.#discovered === null;
-    const startedAt = performance.now();
+    const startedAt = monotonic();
     const chosen = this.#options.organs();
     this.#organs = String(chosen);
     const organs = chosen ?? organsWithLogs(folder);
@@ -140,7 +140,7 @@ class Follower<T extends Timed> {
       reader.close();
       this.#readers.delete(key);
     }
-    this.#discovered = { startedAt, endedAt: performance.now() };
+    this.#discovered = { startedAt, endedAt: monotonic() };
   }
 
   /** What is found at first begins where the caller says; what appears later, with the time when following began. */

@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { monotonic } from '../clock.ts';
 import { FileChain } from './file-chain.ts';
 import type { Source } from './files.ts';
 import { startBefore } from './line-parts.ts';
@@ -30,7 +30,7 @@ export class SourceReader<T extends Timed> {
   queue: T[] = [];
   /** There was nothing more at the last `fill`. */
   atEnd = false;
-  /** When bytes came last, on the clock of performance.now(). */
+  /** When bytes came last, on the clock of monotonic(). */
   grewAt = 0;
   readonly #rules: ReaderRules;
   readonly #splitter: Splitter<T>;
@@ -99,7 +99,7 @@ export class SourceReader<T extends Timed> {
       if (!this.#placed) this.#place(file);
       this.#offset += bytes.length;
       if (this.#reached !== null) this.#reached += bytes.length;
-      this.grewAt = performance.now();
+      this.grewAt = monotonic();
       this.#splitter.push(bytes, this.queue);
       this.atEnd = false;
       if (this.#splitter.done) this.#finish();

@@ -1,5 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
-
 /**
  * Kills the process group that `leader` led. Only to be called while the leader runs or right after it has been reaped: a
  * group keeps its number from being given to another process for as long as it has members, and a process that has this number
@@ -47,6 +45,7 @@ export function killMarked(mark: string): Promise<void> {
 
 /** Until a scan finds nobody: what is killed may have forked meanwhile. */
 async function sweep(marks: readonly string[]): Promise<void> {
+  const { readdir, readFile } = await import('node:fs/promises');
   for (let round = 0; round < 5; round++) {
     let found = 0;
     for (const pid of await readdir('/proc')) {

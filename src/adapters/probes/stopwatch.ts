@@ -1,3 +1,5 @@
+import { monotonic } from '../clock.ts';
+
 /**
  * Time as an organ is to be judged by it. While azora itself stands still (stopped by a signal, the machine paused, its
  * event loop busy), an answer may long have arrived that nobody has read; such a time must neither count as the organ's
@@ -15,7 +17,7 @@ let ticker: NodeJS.Timeout | undefined;
 
 /** Milliseconds that have passed while azora was awake, since some moment. Only meaningful while a stopwatch runs. */
 function look(): number {
-  const now = performance.now();
+  const now = monotonic();
   counted += Math.min(now - lastLook, MAX_STEP_MS);
   lastLook = now;
   return counted;
@@ -29,7 +31,7 @@ export class Stopwatch implements Disposable {
   /** Calls `onDeadline` once, after `timeoutMs` of waking time, unless it is disposed of before. */
   constructor(timeoutMs: number, onDeadline: () => void) {
     if (running++ === 0) {
-      lastLook = performance.now();
+      lastLook = monotonic();
       ticker = setInterval(look, TICK_MS);
     }
     this.#startedAt = look();

@@ -1,6 +1,6 @@
-import { randomFillSync } from 'node:crypto';
 import { rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { crypto } from '../crypto.ts';
 
 const BALLAST_BYTES = 4 * 1024 * 1024;
 
@@ -14,7 +14,7 @@ export function layBallast(path: string): void {
     const { bavail, bsize } = statfsSync(dirname(path));
     if (bavail * bsize < 4 * BALLAST_BYTES) return;
     // Random, because a file system that compresses would store zeros in no space at all.
-    writeFileSync(path, randomFillSync(Buffer.allocUnsafe(BALLAST_BYTES)), { mode: 0o600 });
+    writeFileSync(path, crypto().randomFillSync(Buffer.allocUnsafe(BALLAST_BYTES)), { mode: 0o600 });
   } catch {
     // No room, or no right to write: then there is no ballast, and nothing else is worse for it.
     rmSync(path, { force: true });

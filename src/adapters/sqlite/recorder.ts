@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
+import { monotonic } from '../clock.ts';
 import { dropBallast, isDiskFull, layBallast } from './ballast.ts';
 import { examineTable, type Opened, openDatabase, setAside } from './open.ts';
 import { Pending } from './pending.ts';
@@ -62,7 +63,7 @@ export class Recorder {
     this.#use(opened);
     if (opened.db) this.#unexamined = [...opened.unexamined];
     if (!this.#db) {
-      this.#failingSince = performance.now();
+      this.#failingSince = monotonic();
       this.#troubleSaid = true;
       this.#tryLater();
     }
@@ -158,7 +159,7 @@ export class Recorder {
     this.#troubleSaid = false;
     for (const sentence of refused) this.#options.onTrouble?.(sentence);
     if (since !== null && said) {
-      const seconds = ((performance.now() - since) / 1000).toFixed(1);
+      const seconds = ((monotonic() - since) / 1000).toFixed(1);
       const lost =
         dropped > 0 ? `${dropped} rows of history could not wait and are lost` : 'nothing that waited is lost';
       this.#options.onRecovered?.(`${this.#path} is written again after ${seconds} s; ${lost}`);
@@ -168,12 +169,12 @@ export class Recorder {
 
   /** True: mended, and everything pending is written. */
   #onFailure(error: unknown): boolean {
-    this.#failingSince ??= performance.now();
+    this.#failingSince ??= monotonic();
     const told = troubleOf(error);
     const trouble = (told === 'io' || told === 'read-only') && isDiskFull(this.#path) ? 'full' : told;
     switch (trouble) {
       case 'locked':
-        if (performance.now() - this.#failingSince >= PATIENCE_MS) this.#say('is locked by another process');
+        if (monotonic() - this.#failingSince >= PATIENCE_MS) this.#say('is locked by another process');
         return this.#tryLater();
       case 'damaged':
         return this.#rebuild(error);
@@ -249,11 +250,11 @@ export class Recorder {
 
   /** A database whose file was removed or replaced takes writes without a word, into nothing. */
   #checkIdentity(): void {
-    if (!this.#db || performance.now() - this.#identityCheckedAt < IDENTITY_CHECK_MS) return;
-    this.#identityCheckedAt = performance.now();
+    if (!this.#db || monotonic() - this.#identityCheckedAt < IDENTITY_CHECK_MS) return;
+    this.#identityCheckedAt = monotonic();
     if (inodeOf(this.#path) === this.#inode) return;
     this.#disconnect();
-    this.#failingSince = performance.now();
+    this.#failingSince = monotonic();
     this.#say('was removed or replaced while azora ran; a new one is begun with what memory knows');
   }
 
@@ -272,7 +273,7 @@ export class Recorder {
     this.#db = opened.db;
     this.#writer = opened.db && opened.writer;
     this.#inode = opened.db ? inodeOf(this.#path) : 0;
-    this.#identityCheckedAt = performance.now();
+    this.#identityCheckedAt = monotonic();
   }
 
   #disconnect(): void {

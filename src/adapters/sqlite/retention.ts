@@ -1,4 +1,5 @@
 import type { Database } from 'better-sqlite3';
+import { monotonic } from '../clock.ts';
 
 export interface Retention {
   readonly maxAgeMs: number;
@@ -22,14 +23,14 @@ const BUDGET_MS = 20;
  * most of. The newest event always stays, as the numbers go on from it. Returns whether there is more to do.
  */
 export function retain(db: Database, { maxAgeMs, maxBytes }: Retention, nowMs: number): boolean {
-  const until = performance.now() + BUDGET_MS;
+  const until = monotonic() + BUDGET_MS;
   const before = new Date(nowMs - maxAgeMs).toISOString();
   for (const [table, time] of HISTORIES) {
-    while (deleteOldest(db, table, `${time} < ?`, [before]) === CHUNK_ROWS) if (performance.now() > until) return true;
+    while (deleteOldest(db, table, `${time} < ?`, [before]) === CHUNK_ROWS) if (monotonic() > until) return true;
   }
   while (usedBytes(db) > maxBytes) {
     if (deleteOldest(db, largest(db)) === 0) break;
-    if (performance.now() > until) return true;
+    if (monotonic() > until) return true;
   }
   db.pragma('incremental_vacuum(512)');
   return false;

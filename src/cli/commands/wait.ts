@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { monotonic } from '../../adapters/clock.ts';
 import type { StateFolder } from '../../adapters/state-folder.ts';
 import type { ExitCode } from '../../core/failures.ts';
 import { EXIT, FailureError, fail } from '../../core/failures.ts';
@@ -68,11 +69,11 @@ async function ask(
   organs: readonly string[],
   options: WaitOptions,
 ): Promise<{ readonly outcomes: readonly Outcome[]; readonly timedOut: boolean } | 'nothing-runs'> {
-  const began = performance.now();
+  const began = monotonic();
   for (;;) {
     const connection = await findSupervisor(folder, context.version);
     if (!connection) return 'nothing-runs';
-    const timeoutMs = options.timeout === undefined ? null : Math.max(0, options.timeout - (performance.now() - began));
+    const timeoutMs = options.timeout === undefined ? null : Math.max(0, options.timeout - (monotonic() - began));
     try {
       const params = { organs, goal: options.for ?? null, timeoutMs };
       return await connection.request('wait', params, timeoutMs === null ? null : timeoutMs + GRACE_MS);

@@ -1,5 +1,6 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { monotonic } from '../../adapters/clock.ts';
 import { type StateFolder, stateFolder } from '../../adapters/state-folder.ts';
 import { markFor } from '../../keeper/family.ts';
 import { commandOf, HAS_PROC, lifeOf, machineBootId, type ProcStat } from '../../keeper/identity.ts';
@@ -110,11 +111,11 @@ async function endAll(processes: readonly ProcStat[]): Promise<void> {
     }
   };
   signal('SIGTERM');
-  const deadline = performance.now() + GRACE_MS;
-  while (alive().length > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+  const deadline = monotonic() + GRACE_MS;
+  while (alive().length > 0 && monotonic() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
   signal('SIGKILL');
-  const last = performance.now() + 1000;
-  while (alive().length > 0 && performance.now() < last) await new Promise((resolve) => setTimeout(resolve, 20));
+  const last = monotonic() + 1000;
+  while (alive().length > 0 && monotonic() < last) await new Promise((resolve) => setTimeout(resolve, 20));
   const left = alive().map(({ pid }) => pid);
   if (left.length > 0) throw new Error(`still there: ${left.join(', ')}`);
 }

@@ -1,3 +1,4 @@
+import { monotonic } from '../../adapters/clock.ts';
 import type { CommandContext } from '../command.ts';
 
 /** The screen beside the usual one, without cursor; what is too long for a row is not continued on the next. */
@@ -50,7 +51,7 @@ export class Screen {
   /** Something that may be shown has changed. */
   changed(): void {
     if (!this.#isOpen || this.#timer) return;
-    const wait = Math.max(0, this.#drawnAt + SHORTEST_MS - performance.now());
+    const wait = Math.max(0, this.#drawnAt + SHORTEST_MS - monotonic());
     this.#timer = setTimeout(() => void this.#draw(), wait);
   }
 
@@ -69,7 +70,7 @@ export class Screen {
     await this.#output.drained();
     this.#timer = null;
     if (!this.#isOpen) return;
-    this.#drawnAt = performance.now();
+    this.#drawnAt = monotonic();
     const lines = this.#picture();
     const text = difference(this.#shown, lines);
     this.#shown = lines;

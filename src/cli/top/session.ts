@@ -1,3 +1,4 @@
+import { monotonic } from '../../adapters/clock.ts';
 import type { StateFolder } from '../../adapters/state-folder.ts';
 import { graphDocument } from '../../core/dependency-view.ts';
 import { EXIT, type ExitCode, FailureError } from '../../core/failures.ts';
@@ -93,7 +94,7 @@ class Session {
       version: this.#context.version,
       everyMs: SAMPLE_MS,
       show: (document) => {
-        const now = performance.now();
+        const now = monotonic();
         const due = now - sampledAt >= SAMPLE_MS - SETTLE_MS;
         if (due) sampledAt = now;
         this.#show(withStatus(this.#state, document, due));

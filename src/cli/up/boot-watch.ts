@@ -1,3 +1,4 @@
+import { monotonic } from '../../adapters/clock.ts';
 import type { SystemEvent } from '../../core/events.ts';
 
 /** How what an `up` began has come out. */
@@ -24,7 +25,7 @@ export class BootWatch {
   readonly #awaited: Awaited;
   readonly #failed = new Set<string>();
   readonly #open: Set<string>;
-  readonly #since = performance.now();
+  readonly #since = monotonic();
   #checksPassed = true;
   #settle: (outcome: BootOutcome) => void = () => {};
 
@@ -69,7 +70,7 @@ export class BootWatch {
         break;
       case 'system-ready':
         if (id <= this.#awaited.since) break;
-        this.#ready(typeof data.durationMs === 'number' ? data.durationMs : performance.now() - this.#since);
+        this.#ready(typeof data.durationMs === 'number' ? data.durationMs : monotonic() - this.#since);
         break;
       case 'system-boot-failed':
         if (id <= this.#awaited.since) break;
@@ -80,7 +81,7 @@ export class BootWatch {
   }
 
   #lookAtInstances(): void {
-    if (!this.#awaited.whole && this.#open.size === 0) this.#ready(performance.now() - this.#since);
+    if (!this.#awaited.whole && this.#open.size === 0) this.#ready(monotonic() - this.#since);
   }
 
   #ready(durationMs: number): void {

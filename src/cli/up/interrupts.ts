@@ -1,3 +1,4 @@
+import { monotonic } from '../../adapters/clock.ts';
 import { EXIT, type ExitCode } from '../../core/failures.ts';
 import type { CommandContext, ContextSignal } from '../command.ts';
 
@@ -29,7 +30,7 @@ export function watchInterrupts({ onSignal }: Pick<CommandContext, 'onSignal'>):
     onSecond = resolve;
   });
   const heard = (signal: ContextSignal, exit: ExitCode, mayRepeat: boolean) => () => {
-    const now = performance.now();
+    const now = monotonic();
     if (firstAt === null) {
       firstAt = now;
       onFirst({ signal, exit });

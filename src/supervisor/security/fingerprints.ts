@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { type BigIntStats, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
+import { crypto } from '../../adapters/crypto.ts';
 import type { OrganConfig, SystemConfig } from '../../core/config/model.ts';
 import type { Finding } from '../../core/security.ts';
 
@@ -75,7 +75,7 @@ export class Fingerprints {
   }
 }
 
-const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+const digest = (value: unknown): string => crypto().createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
 /** What would be run now is not what was booted. */
 export function changedFiles(config: SystemConfig, prints: Fingerprints): Finding[] {
