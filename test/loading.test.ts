@@ -60,8 +60,21 @@ describe('loaded at once', () => {
     expect(slow.filter((name) => builtins.includes(`node:${name}`))).toEqual([]);
   });
 
+  // A boot waits for them.
+  test.each(['keeper/main.ts', 'keeper/keeper.ts', 'supervisor/main.ts'])(
+    '%s: nothing of Node that takes long',
+    (entry) => {
+      const { builtins } = loadedBy(entry);
+      expect([...slow, 'fs/promises', 'cluster'].filter((name) => builtins.includes(`node:${name}`))).toEqual([]);
+    },
+  );
+
+  test('up has its daemons started before it loads what talks to them', () => {
+    expect(loadedBy('cli/head-start.ts').builtins).not.toContain('node:net');
+  });
+
   test('a file that loads more is found out', () => {
-    expect(packagesOf('cli/commands/config.ts')).toEqual(expect.arrayContaining(['yaml', 'zod']));
-    expect(loadedBy('keeper/main.ts').builtins).toContain('node:child_process');
+    expect(packagesOf('core/config/schema.ts')).toContain('zod');
+    expect(loadedBy('adapters/probes/http.ts').builtins).toContain('node:http');
   });
 });

@@ -19,7 +19,7 @@ let gaveUps: number;
 let killed: Identity[];
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'hrtime'] });
   root = mkdtempSync(join(tmpdir(), 'azora-keeper-supervisor-'));
   mkdirSync(join(root, 'run'));
   [plans, goodbyes, reports, outcome, gaveUps, killed] = [[], 0, [], null, 0, []];
