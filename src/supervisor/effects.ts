@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { now } from '../adapters/clock.ts';
 import { failpoint } from '../adapters/failpoint.ts';
 import { isAsked } from '../adapters/probes/index.ts';
-import type { CheckConfig, ThreatLevel } from '../core/config/model.ts';
+import type { CheckConfig, CommandLine, ThreatLevel } from '../core/config/model.ts';
 import type { Endpoint } from '../core/config/references.ts';
 import { FailureError } from '../core/failures.ts';
 import type { Effect } from '../core/machine/effects.ts';
@@ -138,13 +138,14 @@ export class Effects {
 
   async #spawn(system: SystemState, instance: Instance, generation: number): Promise<void> {
     const organ = system.config.organs[instance.organ]!;
-    const refused = await this.#preStart(system, instance);
+    // Awaited only where there is something to wait for: the keeper begins with the first while the others are still being asked for.
+    const refused = organ.hooks.preStart && (await this.#preStart(system, instance, organ.hooks.preStart));
     if (refused !== null) {
       const message = `pre_start ${refused}`;
       this.#tell(instance.name, { type: 'spawnFailed', generation, again: false, failedStart: true, message });
       return;
     }
-    const taken = await this.#portTaken(system, instance);
+    const taken = organ.ports.length > 0 && (await this.#portTaken(system, instance));
     if (taken) {
       this.#tell(instance.name, { type: 'spawnFailed', generation, again: false, message: taken });
       return;
@@ -173,10 +174,8 @@ export class Effects {
   }
 
   /** null: it has none, or it succeeded; else how it failed. Its time counts as part of the start. */
-  async #preStart(system: SystemState, instance: Instance): Promise<string | null> {
+  async #preStart(system: SystemState, instance: Instance, preStart: CommandLine): Promise<string | null> {
     const organ = system.config.organs[instance.organ]!;
-    const { preStart } = organ.hooks;
-    if (!preStart) return null;
     const abort = new AbortController();
     this.#preStarts.set(instance.name, abort);
     const end = await runOrganHook(system, instance, preStart, this.#means.surroundings(system), {
