@@ -3,7 +3,7 @@ import { humanDuration, type Instant } from '../time.ts';
 import type { Effect } from './effects.ts';
 import type { CheckOutcome } from './inputs.ts';
 import { Instances } from './instances.ts';
-import { instancesOf, isHopeless, obstacles } from './relations.ts';
+import { instancesOf, isHopeless, type Obstacle, obstacles } from './relations.ts';
 import type { Boot, Instance, SystemState } from './state.ts';
 
 /** How a boot goes on: step after step, then azora's own two, until the system is ready or cannot be. */
@@ -205,9 +205,9 @@ function hasFailed(system: SystemState, instance: Instance): boolean {
 }
 
 /** "mint waits for covenant to be healthy: covenant is failed (…)"; null when it is not waiting. */
-export function waitingReason(system: SystemState, instance: Instance): string | null {
+export function waitingReason(system: SystemState, instance: Instance, known?: readonly Obstacle[]): string | null {
   if (instance.state.tag !== 'waiting') return null;
-  const unmet = obstacles(system, instance);
+  const unmet = known ?? obstacles(system, instance);
   if (unmet.length === 0) {
     const step = system.config.boot.steps[system.boot.step];
     return system.boot.phase === 'booting' && step ? `${instance.name} waits for the step "${step.name}" to end` : null;

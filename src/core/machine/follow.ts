@@ -111,7 +111,8 @@ export function sayWhoWaits(before: SystemState, draft: Draft): void {
   if (!Instances.anyWants(draft.system.instances)) return;
   for (const instance of draft.system.instances.values()) {
     if (instance.state.tag !== 'waiting' || before.instances.get(instance.name)?.state.tag === 'waiting') continue;
-    const message = waitingReason(draft.system, instance) ?? `${instance.name} is waiting`;
+    const unmet = obstacles(draft.system, instance);
+    const message = waitingReason(draft.system, instance, unmet) ?? `${instance.name} is waiting`;
     draft.effects.push({
       type: 'emit',
       event: {
@@ -119,9 +120,7 @@ export function sayWhoWaits(before: SystemState, draft: Draft): void {
         organ: instance.organ,
         instance: instance.name,
         message,
-        data: {
-          on: obstacles(draft.system, instance).map(({ organ, condition, state }) => ({ organ, condition, state })),
-        },
+        data: { on: unmet.map(({ organ, condition, state }) => ({ organ, condition, state })) },
       },
     });
   }

@@ -1,5 +1,6 @@
 import type { Dependency, SystemConfig } from '../config/model.ts';
 import { describeInstance } from './describe.ts';
+import { Instances } from './instances.ts';
 import { type Instance, instanceNames, isAlive, type SystemState } from './state.ts';
 
 /** Who needs whom, and whether what is needed is there: the rules by which organs are let start and stop. */
@@ -185,6 +186,7 @@ export function isHopeless(system: SystemState, instance: Instance, known = new 
     case 'stopped':
       return instance.desired === 'down';
     case 'waiting': {
+      if (!Instances.anyLost(system.instances)) return false;
       let hopeless = known.get(instance.name);
       hopeless ??= system.config.organs[instance.organ]!.dependsOn.some(
         (dependency) =>
