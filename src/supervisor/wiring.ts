@@ -99,6 +99,7 @@ export class Wiring {
     );
     this.#store = openStore(folder, {
       version,
+      gather: () => this.#books?.gather(),
       onTrouble: (message) => {
         this.#self.trouble('database', message);
         this.#warn(message);

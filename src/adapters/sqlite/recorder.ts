@@ -15,6 +15,8 @@ export interface RecorderOptions {
   readonly onTrouble?: (message: string) => void;
   /** Called once when everything that waited has been written. */
   readonly onRecovered?: (message: string) => void;
+  /** Called before anything is written: whoever records differences adds what has changed up to now. */
+  readonly gather?: () => void;
 }
 
 /** How long writes are gathered into one transaction. */
@@ -44,6 +46,7 @@ export class Recorder {
   #unexamined: string[] = [];
   #inode = 0;
   #identityCheckedAt = 0;
+  #restsUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
   #failingSince: number | null = null;
@@ -77,11 +80,18 @@ export class Recorder {
 
   /** Something is pending: have it written within 50 ms. */
   soon(): void {
-    if (!this.#timer && !this.#closed) this.#flushIn(FLUSH_MS);
+    if (!this.#timer && !this.#closed) this.#flushIn(Math.max(FLUSH_MS, this.#restsUntil - monotonic()));
+  }
+
+  /** For so long nothing is written by itself: there is more urgent work. What `flush` is asked for is. */
+  rest(ms: number): void {
+    this.#restsUntil = monotonic() + ms;
+    if (this.#timer && !this.#closed) this.#flushIn(ms);
   }
 
   /** Writes what is pending, now. False: it could not, and will be tried again by itself. */
   flush({ durable = false } = {}): boolean {
+    if (!this.#closed) this.#options.gather?.();
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#closed) return false;

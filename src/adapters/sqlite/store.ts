@@ -199,6 +199,16 @@ export class Store {
     return this.#recorder.retain(limits);
   }
 
+  /** Something is going to be added when it is gathered: have that done within 50 ms. */
+  soon(): void {
+    this.#recorder.soon();
+  }
+
+  /** For so long, ms, nothing is written by itself: there is more urgent work. What `flush` is asked for is. */
+  rest(ms: number): void {
+    this.#recorder.rest(ms);
+  }
+
   /** Writes what is pending, now. False: it could not, and will be tried again by itself. */
   flush(how: { durable?: boolean } = {}): boolean {
     return this.#recorder.flush(how);
