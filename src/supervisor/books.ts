@@ -16,7 +16,7 @@ import { removeBootDocument, saveBoot, writeBootDocument } from './boot-document
 import type { Endpoints } from './endpoints.ts';
 import type { KeeperBond } from './keeper-bond.ts';
 import { Over } from './over.ts';
-import { forgetInstances, recordChanges, rememberBoot } from './record.ts';
+import { forgetInstances, recordChanges, rememberBoot, wereChecked } from './record.ts';
 import type { Redaction } from './redaction.ts';
 import type { RegistryHost } from './registry-host.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -47,9 +47,10 @@ export class Books {
   readonly #over = new Over((lives) => this.#forget(lives));
   /** What the boot document says is run. */
   #documented: SystemConfig | null = null;
-  /** The state that the record knows, when it is not the present one. */
-  #unrecorded: SystemState | null = null;
-  /** The same of the registry. */
+  /** The state that the record knows; null before the first. */
+  #recorded: SystemState | null = null;
+  #isBehind = false;
+  /** The state that the registry knows, when it is not the present one. */
   #untold: SystemState | null = null;
   #writing: NodeJS.Timeout | null = null;
   #closed = false;
@@ -84,23 +85,33 @@ export class Books {
     this.#over.onChanged(before, after);
     if (this.#untold === null) setImmediate(() => this.settle());
     this.#untold ??= before;
-    this.#unrecorded ??= before;
+    this.#recorded ??= before;
+    this.#isBehind = true;
     this.#means.store.soon();
   }
 
   /** Tells the registry what has changed. Happens by itself once a turn of the loop, however much changes in it. */
   settle(): void {
     const before = this.#untold;
+    if (before === null) return;
     this.#untold = null;
-    if (before !== null) this.#means.registry.onChanged(before, this.#means.running()!.state);
+    const { registry, running } = this.#means;
+    const { state } = running()!;
+    registry.onChanged(before, state);
+    if (wereChecked(before, state)) this.gather();
   }
 
-  /** Adds what has changed to the record, which asks for it before it writes: of what changes often meanwhile, the last. */
+  /**
+   * Adds what has changed to the record, which asks for it before it writes: of what changes often meanwhile, the last. What checks
+   * found is a history, of which nothing may be left out: that is added in its own turn.
+   */
   gather(): void {
-    const before = this.#unrecorded;
-    this.#unrecorded = null;
+    if (!this.#isBehind) return;
     const { store, redaction, running, shownWith } = this.#means;
-    if (before !== null) recordChanges(store, before, running()!.state, shownWith(), redaction);
+    const { state } = running()!;
+    recordChanges(store, this.#recorded, state, shownWith(), redaction);
+    this.#recorded = state;
+    this.#isBehind = false;
   }
 
   /** Before anything is done about it: a next supervisor must know what this one has decided. */

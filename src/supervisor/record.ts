@@ -29,11 +29,7 @@ export function recordChanges(
     return !was || !isSameButSeen(was, instance);
   });
   if (news.length > 0) store.saveInstances(news.map((instance) => instanceStatus(now, instance, around)));
-  const checked = changed.filter(
-    (instance) =>
-      instance.health.checkedAt !== null &&
-      instance.health.checkedAt !== before?.instances.get(instance.name)?.health.checkedAt,
-  );
+  const checked = changed.filter((instance) => wasChecked(before?.instances.get(instance.name), instance));
   if (checked.length > 0) {
     store.recordHealth(
       checked.map(({ name, health, verdict }) => ({
@@ -61,6 +57,15 @@ export function recordChanges(
     store.remember(MEMORY + instance.name, saved as unknown as Json);
   }
 }
+
+/** Whether a check has answered between these two. */
+export function wereChecked(before: SystemState, now: SystemState): boolean {
+  const changed = Instances.changed(before.instances, now.instances);
+  return changed.some((instance) => wasChecked(before.instances.get(instance.name), instance));
+}
+
+const wasChecked = (was: Instance | undefined, { health: { checkedAt } }: Instance): boolean =>
+  checkedAt !== null && checkedAt !== was?.health.checkedAt;
 
 /** What an earlier supervisor wrote down of an instance. */
 export function recallInstance(store: Store, bootId: string, name: string): Instance | null {

@@ -31,7 +31,8 @@ async function expectSupervision(system: System): Promise<void> {
 
 describe('the database of a system that runs', () => {
   test('locked by another process for ten seconds: supervision goes on, and nothing of the history is lost', async () => {
-    await using system = await rig.system({ yaml: { organs: { web: quiet(), frail } } });
+    const probed = quiet({ health: { exec: 'echo >> probes', interval: '200ms' } });
+    await using system = await rig.system({ yaml: { organs: { web: quiet(), frail, probed } } });
     await system.run(['up', '-d', '--wait-timeout', '5s']);
     const holder = runFixture('lock-holder', [system.state.database, 'writes']);
     await firstOutput(holder);
@@ -52,6 +53,25 @@ describe('the database of a system that runs', () => {
     await system.expect(0, ['down']);
     const kept = new Set(query<{ id: number }>(system, 'select id from events').map(({ id }) => id));
     expect(said.filter((id) => !kept.has(id))).toEqual([]);
+    // Each check once, those too of the time when nothing could be written; the last was perhaps called off.
+    const asked = readFileSync(system.path('probes'), 'utf8').length;
+    expect(asked).toBeGreaterThan(20);
+    const checks = query<{ at: string }>(system, "select checked_at as at from health_log where instance = 'probed'");
+    expect(checks.length).toBeGreaterThanOrEqual(asked - 1);
+    expect(new Set(checks.map(({ at }) => at)).size).toBe(checks.length);
+  });
+
+  test('of a boot in steps: each check is on record once, however often the boot went on beside it', async () => {
+    const organs = Object.fromEntries(
+      [...'abcdefgh'].map((name) => [name, quiet({ health: { exec: 'true', interval: '100ms' } })]),
+    );
+    const steps = ['ab', 'cd', 'ef', 'gh'].map((pair) => ({ name: `step ${pair}`, organs: [...pair] }));
+    await using system = await rig.system({ yaml: { boot: { steps }, organs } });
+    await system.expect(0, ['up', '-d']);
+    await system.expect(0, ['down']);
+    const checks = query<{ key: string }>(system, "select instance || ' ' || checked_at as key from health_log");
+    expect(checks.length).toBeGreaterThanOrEqual(8);
+    expect(new Set(checks.map(({ key }) => key)).size).toBe(checks.length);
   });
 
   test('removed while it runs: said, begun anew', async () => {

@@ -78,7 +78,7 @@ export class Recorder {
     return this.#db !== null && this.#failingSince === null;
   }
 
-  /** Something is pending: have it written within 50 ms. */
+  /** Something is pending: have it written within 50 ms, or when the present rest is over. */
   soon(): void {
     if (!this.#timer && !this.#closed) this.#flushIn(Math.max(FLUSH_MS, this.#restsUntil - monotonic()));
   }

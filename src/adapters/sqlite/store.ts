@@ -20,7 +20,7 @@ import type {
  * The record of what happens. Memory is the authority: every call succeeds at once, writes are gathered and go to SQLite in
  * one transaction, and while the disk cannot take them they wait in memory, bounded. Nothing that the disk does is thrown.
  *
- * Writes reach the file within 50 ms and then survive a kill -9 of this process. Those marked *durable* are on disk when the
+ * Writes reach the file within 50 ms (at a first boot 200, see `rest`) and then survive a kill -9 of this process. Those marked *durable* are on disk when the
  * call returns, so that they survive a power failure too; they answer false while that is impossible, and then hold for the
  * life of this process and are written when the disk is back.
  */
@@ -199,7 +199,7 @@ export class Store {
     return this.#recorder.retain(limits);
   }
 
-  /** Something is going to be added when it is gathered: have that done within 50 ms. */
+  /** Something is going to be added when it is gathered: have that done as soon as if it were pending. */
   soon(): void {
     this.#recorder.soon();
   }
