@@ -38,7 +38,9 @@ export class ParsedBefore {
   readonly #path: string;
   readonly #schema: string | null;
   readonly #known: readonly File[];
-  #checked: Checked | null;
+  readonly #knownChecked: Checked | null;
+  /** What was asked for, or is new; what else was known is forgotten. */
+  #checked: Checked | null = null;
   /** Those that were asked for, of which the others are forgotten. */
   readonly #used: File[] = [];
   #isNew = false;
@@ -47,7 +49,7 @@ export class ParsedBefore {
   constructor(path: string, schema = schemaId()) {
     this.#path = path;
     this.#schema = schema;
-    ({ files: this.#known, checked: this.#checked } = read(path));
+    ({ files: this.#known, checked: this.#knownChecked } = read(path));
   }
 
   rootOf(text: string): Node | null {
@@ -61,10 +63,12 @@ export class ParsedBefore {
     this.#isNew = true;
   }
 
-  /** What this schema makes of the data; null: that is not known. */
+  /** What this schema makes of the data; null: that is not known. Of a file that is new nothing can be. */
   writtenOf(data: unknown): WrittenFile | null {
-    const { schema, data: known, written } = this.#checked ?? {};
-    return written && schema === this.#schema && known === JSON.stringify(data) ? written : null;
+    const known = this.#knownChecked;
+    if (this.#isNew || known?.schema !== this.#schema || known?.data !== JSON.stringify(data)) return null;
+    this.#checked = known;
+    return known.written;
   }
 
   /** @param data without the value of any variable: such a value is not to be kept */
@@ -81,7 +85,8 @@ export class ParsedBefore {
    */
   keep(config: SystemConfig): void {
     if (!this.#isNew) return;
-    if (this.#used.reduce((sum, { text }) => sum + text.length, 0) > MAX_BYTES) return;
+    const bytes = this.#used.reduce((sum, { text }) => sum + text.length, this.#checked?.data.length ?? 0);
+    if (bytes > MAX_BYTES) return;
     if (!this.#used.every(({ root }) => isExactAsJson(root))) return;
     const kept: Kept = { format: FORMAT, files: this.#used, checked: this.#checked };
     const mine = `${this.#path}.${process.pid}`;

@@ -106,6 +106,26 @@ describe('what a file said when it was parsed last', () => {
     expect(JSON.parse(withVariables.text()).checked).toBeNull();
   });
 
+  test('what it was before there were variables in it is forgotten, with the value that one stands for now', async () => {
+    const file = kept(PLAIN.replace('1.10', 'hunter2value'));
+    await file.load();
+    expect(file.text()).toContain('hunter2value');
+    file.write(PLAIN.replace('1.10', '"${AT}"'));
+    const loaded = await file.load({ AT: 'another' });
+    expect(loaded.ok && loaded.config.organs.web!.env.AT).toBe('another');
+    expect(file.text()).not.toContain('hunter2value');
+  });
+
+  test('what JSON has no word for is not taken for what it has the same word for', async () => {
+    const file = kept('organs: { db: { command: db }, web: { command: web, depends_on: { db: ~ } } }');
+    expect((await file.load()).ok).toBe(true);
+    file.write('organs: { db: { command: db }, web: { command: web, depends_on: { db: .inf } } }');
+    expect(await file.load()).toMatchObject({
+      ok: false,
+      problems: [{ message: expect.stringContaining('Infinity') }],
+    });
+  });
+
   test('data that differs is checked, although a schema has seen other data', async () => {
     const file = kept(PLAIN);
     await file.load();
