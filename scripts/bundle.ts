@@ -94,6 +94,7 @@ export async function bundle({ entries, build, external, plugins = [] }: BundleO
  */
 function inAscii(code: string): string {
   if (/String\.raw`[^`]*[^\x00-\x7f]/.test(code)) throw new Error('String.raw does not read escapes');
+  if (/\\[^\x00-\x7f]/.test(code)) throw new Error('a character that is escaped already would become another');
   return code.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterEach, expect, test } from 'vitest';
 import { type Door, openDoor } from '../../../src/adapters/registry/door.ts';
+import { bindLoopback } from '../../../src/adapters/registry/loopback.ts';
 
 const HOST = '127.0.0.1';
 const open: { close(): void }[] = [];
@@ -37,6 +38,17 @@ test('it listens on the loopback address, and on no other', async () => {
   for (const { address } of others.filter(({ family, internal }) => family === 'IPv4' && !internal)) {
     expect(await answers(address, port)).toBe('ECONNREFUSED');
   }
+});
+
+test.runIf(process.platform === 'linux')('without being looked at as text: the socket is bound already', async () => {
+  const fd = bindLoopback(0);
+  if (typeof fd !== 'number') expect.fail(`no socket: ${fd}`);
+  const server = createTcpServer().listen({ fd });
+  open.push(server);
+  await once(server, 'listening');
+  const { address, port } = server.address() as AddressInfo;
+  expect([address, await answers(HOST, port)]).toEqual([HOST, 'listens']);
+  expect(bindLoopback(port)).toMatchObject({ code: 'EADDRINUSE' });
 });
 
 test.each([HOST, 'localhost'])(

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Dependency } from '../../../src/core/config/model.ts';
+import { Instances } from '../../../src/core/machine/instances.ts';
 import { idle } from '../../../src/core/machine/new-system.ts';
 import { conditionsHold, isHopeless, obstacles } from '../../../src/core/machine/relations.ts';
 import type { Instance, SystemState } from '../../../src/core/machine/state.ts';
@@ -22,18 +23,23 @@ function ladder(bottom: Instance['state'], required: boolean): { state: SystemSt
   const instances = new Map(
     [...blank.instances].map(([name, instance]): [string, Instance] => {
       const state = name.slice(1) === '0' ? bottom : { tag: 'waiting' as const, since: { wall: 0, mono: 0 } };
-      return [name, { ...instance, desired: 'up', state }];
+      return [name, { ...instance, desired: state.tag === 'stopped' ? 'down' : 'up', state }];
     }),
   );
-  return { state: { ...blank, instances }, top: instances.get(`a${LEVELS - 1}`)! };
+  return { state: { ...blank, instances: Instances.copyOf(instances) }, top: instances.get(`a${LEVELS - 1}`)! };
 }
 
 const failed: Instance['state'] = { tag: 'failed', cause: 'it crashed' };
+const life = { generation: 1, pid: 7, since: { wall: 0, mono: 0 } };
+const stuck: Instance['state'] = { tag: 'stuck', life, processes: [] };
+const stopped: Instance['state'] = { tag: 'stopped' };
 const spawning: Instance['state'] = { tag: 'spawning', generation: 1, since: { wall: 0, mono: 0 }, stop: null };
 
 test.each([
   { bottom: failed, required: true, hopeless: true },
   { bottom: failed, required: false, hopeless: false },
+  { bottom: stuck, required: true, hopeless: true },
+  { bottom: stopped, required: true, hopeless: true },
   { bottom: spawning, required: true, hopeless: false },
 ])(
   'a graph with 2^60 ways through it is looked at once: $bottom.tag, required $required',
