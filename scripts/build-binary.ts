@@ -135,7 +135,7 @@ function pack(work: string, names: readonly string[]): { readonly bytes: Buffer;
 }
 
 function run(...args: readonly string[]): void {
-  execFileSync(process.execPath, args, { cwd: work, stdio: ['ignore', 'ignore', 'pipe'] });
+  execFileSync(process.execPath, args, { cwd: work, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** better-sqlite3 finds its addon through the file system; here it gets the embedded one. */

@@ -58,7 +58,7 @@ export async function bundle({ entries, build, external, plugins = [] }: BundleO
     input: Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(root, 'src', path)])),
     platform: 'node',
     external: [...external],
-    plugins: [...plugins, childProcessOnDemand()],
+    plugins: [...plugins, standIns()],
     transform: { target: 'node22', define: { AZORA_BUILD: JSON.stringify(build) } },
     checks: { ineffectiveDynamicImport: false }, // in a group that is loaded anyway
     onwarn: (warning) => {
@@ -98,16 +98,27 @@ function inAscii(code: string): string {
   return code.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** commander would start programs for commands that are files of their own; there are none, and loading what that takes is felt. */
-function childProcessOnDemand(): Plugin {
-  const replaced = '\0child-process-on-demand';
+/**
+ * What packages load of Node for what azora does not use of them, and whose loading is felt. commander would start programs for commands that
+ * are files of their own; there are none. chalk looks whether it writes to a terminal; each `Chalk` is told its level (3 ms, since a
+ * terminal's stream is a socket).
+ */
+const STAND_INS = [
+  {
+    id: 'node:child_process',
+    of: '/commander/',
+    code: "export default { spawn: (...args) => process.getBuiltinModule('node:child_process').spawn(...args) };",
+  },
+  { id: 'node:tty', of: '/chalk/', code: 'export default { isatty: () => false };' },
+];
+
+function standIns(): Plugin {
+  const name = (id: string): string => `\0stand-in-${id}`;
   return {
-    name: 'child-process-on-demand',
-    resolveId: (id, importer) => (id === 'node:child_process' && importer?.includes('/commander/') ? replaced : null),
-    load: (id) =>
-      id === replaced
-        ? "export default { spawn: (...args) => process.getBuiltinModule('node:child_process').spawn(...args) };"
-        : null,
+    name: 'stand-ins',
+    resolveId: (id, importer) =>
+      STAND_INS.some((each) => each.id === id && importer?.includes(each.of)) ? name(id) : null,
+    load: (id) => STAND_INS.find((each) => name(each.id) === id)?.code ?? null,
   };
 }
 

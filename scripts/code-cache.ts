@@ -8,12 +8,12 @@
  * own, because what one has run, and when it collected garbage, shows in what it compiles later; `up` adds nothing to the files that
  * the others load, since what it calls of those depends on which of two comes first.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
-import type { InstanceState } from '../src/core/status.ts';
-import { aDocument, anInstance, BOOT_ID, FakeSupervisor } from '../test/cli/fake-supervisor.ts';
 
 type Wrapper = (exports: object, require: (id: string) => unknown, module: object, filename: string) => void;
 
@@ -22,29 +22,6 @@ const names = readdirSync(join(folder, 'code'), { recursive: true, withFileTypes
   .filter((entry) => entry.isFile())
   .map(({ parentPath, name }) => join(parentPath, name).slice(join(folder, 'code/').length));
 const source = (name: string): string => readFileSync(join(folder, 'code', name), 'utf8');
-
-/** Some of everything that most files have. */
-const FILE = `
-version: 1
-name: rehearsal
-env: { LEVEL: info }
-organs:
-  base: &base
-    command: [node, server.js]
-    ports: { http: auto }
-    health: { http: /health, interval: 5s }
-    restart: { policy: always, delay: 0s }
-    labels: { tier: "one" }
-  web:
-    <<: *base
-    command: node web.js --port \${HOME}
-    env:
-      URL: "http://localhost"   # where it is
-    depends_on:
-      base: { condition: started }
-  job: { kind: task, command: 'true', depends_on: [web] }
-`;
-const UP = { bootId: BOOT_ID, booted: true, heldDown: [], plan: null, changed: [], since: 0 };
 
 const REHEARSALS = { status: [['status'], ['status', '--json'], ['down']], up: [['up', '-d']], rest: [] } as const;
 
@@ -74,26 +51,20 @@ function isDone(name: string): boolean {
 
 /** Runs a command as src/binary/main.ts does, before a supervisor that is none. */
 async function rehearse(command: readonly string[]): Promise<void> {
-  const states: readonly InstanceState[] = ['ready', 'stopped', 'waiting', 'starting', 'backoff', 'failed'];
-  const document = aDocument(states.map((state) => anInstance(state, { state, ports: { http: 8080 } })));
-  await using supervisor = await FakeSupervisor.start(
-    document,
-    {
-      up: () => {
-        for (const { instance } of document.organs) supervisor.tell('organ-ready', instance, { durationMs: 1 });
-        supervisor.tell('system-ready', null, { durationMs: 1 });
-        return { ...UP, starting: states };
-      },
-    },
-    FILE,
-  );
+  const supervisor = spawn(process.execPath, [join(import.meta.dirname, 'rehearsal.ts')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const gone = once(supervisor, 'exit');
+  const [home] = await once(supervisor.stdout.setEncoding('utf8'), 'data');
   const { argv, exit } = process;
-  process.argv = [process.execPath, process.execPath, ...command, '--file', join(supervisor.home, 'azora.yaml')];
+  process.argv = [process.execPath, process.execPath, ...command, '--file', join(home, 'azora.yaml')];
   const code = await new Promise((resolve) => {
     process.exit = ((given: number) => resolve(given)) as typeof process.exit;
     load('main.js', new Map());
   });
   Object.assign(process, { argv, exit });
+  supervisor.stdin.end();
+  await gone;
   if (code !== 0) throw new Error(`azora ${command.join(' ')} ended with ${code}`);
 }
 

@@ -34,12 +34,13 @@ async function run(argv: readonly string[]): Promise<void> {
         const { headStart } = await import('./cli/head-start.ts');
         headStart(rest, process.env, process.cwd());
       }
+      let isAsked = false;
       if (first === 'status' || first === 'ps' || first === 'down') {
         const { askAhead } = await import('./cli/ask-ahead.ts');
-        await askAhead(argv, process.env, process.cwd());
+        isAsked = await askAhead(argv, process.env, process.cwd());
       }
       const { runCli } = await import('./cli/process.ts');
-      await runCli(argv);
+      await runCli(argv, { isBrief: isAsked });
     }
   }
 }

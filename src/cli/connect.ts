@@ -1,12 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { askNow, linesOf } from '../adapters/control/ask-now.ts';
 import type { ControlMethods, ControlNotices } from '../adapters/control/protocol.ts';
 import { CONTROL_PROTOCOL } from '../adapters/control/protocol.ts';
 import { deadline } from '../adapters/deadline.ts';
 import { Channel } from '../adapters/socket/channel.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import type { SystemEvent } from '../core/events.ts';
-import { FailureError, fail } from '../core/failures.ts';
+import { type Failure, FailureError, fail } from '../core/failures.ts';
 
 type StatusWish = ControlMethods['status']['params'];
 
@@ -35,7 +36,7 @@ export interface Connection {
   close(): void;
 }
 
-let ahead: { readonly socket: string; readonly connection: Promise<Connection | null> } | null = null;
+let ahead: { readonly socket: string; readonly connection: () => Promise<Connection | null> } | null = null;
 
 /**
  * Connects and asks for the status before it is known who wants it: the next `connectSupervisor` to the same socket gets this
@@ -45,10 +46,77 @@ export async function askStatusAhead(folder: StateFolder, version: string, wish:
   const opened = openSocket(folder.supervisorSocket);
   const connection = opened.then((socket) => socket && converse(folder, version, socket, wish));
   connection.catch(() => {}); // said to whoever takes it up
-  ahead = { socket: folder.supervisorSocket, connection };
+  ahead = { socket: folder.supervisorSocket, connection: () => connection };
   await opened.catch(() => {});
   await new Promise((resolve) => setImmediate(resolve)); // what is said in one turn goes out at its end
 }
+
+/**
+ * As `askStatusAhead`, for a command that asks nothing else: the answer is read when it is asked for, and until then nothing needs an event
+ * loop. Whatever else is asked of this connection is `unreachable`. False: it cannot be asked so.
+ */
+export function askStatusNow(folder: StateFolder, version: string): boolean {
+  const questions = [
+    { id: HELLO, method: 'hello', params: { protocol: CONTROL_PROTOCOL, version } },
+    { id: STATUS, method: 'status', params: null },
+  ];
+  const text = questions.map((question) => `${JSON.stringify(question)}\n`).join('');
+  const fd = existsSync(folder.supervisorSocket) ? askNow(folder.supervisorSocket, text, HELLO_TIMEOUT_MS) : null;
+  if (fd === null) return false;
+  ahead = { socket: folder.supervisorSocket, connection: async () => answered(folder, version, fd) };
+  return true;
+}
+const HELLO = 1;
+const STATUS = 2;
+
+function answered(folder: StateFolder, version: string, fd: number): Connection | null {
+  const lines = linesOf(fd);
+  const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
+  const close = (): void => {
+    closeSync(fd);
+    onClosed();
+  };
+  const answerTo = (id: number, method: string): unknown => {
+    for (let next = lines.next(); !next.done; next = lines.next()) {
+      const frame = JSON.parse(next.value) as { id?: number; error?: Failure; result?: unknown };
+      if (frame.id !== id) continue;
+      if (frame.error) throw new FailureError(frame.error);
+      return frame.result;
+    }
+    return fail('unreachable', `the connection ended before "${method}" was answered`);
+  };
+  /** What fails is over: nothing more is to be had from it. */
+  const orClose = <T>(ask: () => T): T => {
+    try {
+      return ask();
+    } catch (error) {
+      close();
+      if (isTimeout(error)) return silent(folder, error);
+      throw error;
+    }
+  };
+  try {
+    const hello = orClose(() => {
+      const answer = answerTo(HELLO, 'hello') as ControlMethods['hello']['result'];
+      assertProtocol(answer, version);
+      return answer;
+    });
+    const request = async <K extends keyof ControlMethods & string>(method: K): Promise<ControlMethods[K]['result']> =>
+      orClose(() =>
+        method === 'status'
+          ? (answerTo(STATUS, method) as ControlMethods[K]['result'])
+          : fail('unreachable', `"${method}" has to be asked by another connection`),
+      );
+    return { hello, notice: null, closed, request, onEvent: () => {}, close };
+  } catch (error) {
+    if (error instanceof FailureError && error.failure.kind === 'unreachable' && !isTimeout(error.cause)) return null;
+    throw error;
+  }
+}
+
+/** No answer came in time. */
+const isTimeout = (error: unknown): error is Error =>
+  error instanceof Error && 'code' in error && error.code === 'EAGAIN';
 
 /**
  * Connects to the supervisor of a state folder; null when none listens. Fails with `unreachable` when one is there and does not
@@ -57,7 +125,7 @@ export async function askStatusAhead(folder: StateFolder, version: string, wish:
 export async function connectSupervisor(folder: StateFolder, version: string): Promise<Connection | null> {
   const begun = ahead?.socket === folder.supervisorSocket ? ahead.connection : null;
   ahead = null;
-  if (begun) return begun;
+  if (begun) return begun();
   const socket = await openSocket(folder.supervisorSocket);
   return socket && converse(folder, version, socket, null);
 }
@@ -89,13 +157,11 @@ async function converse(
     throw error;
   });
   if (hello === null) return null;
-  if (hello.protocol !== CONTROL_PROTOCOL) {
+  try {
+    assertProtocol(hello, version);
+  } catch (error) {
     channel.destroy();
-    fail(
-      'version-mismatch',
-      `the supervisor (pid ${hello.pid}) is azora ${hello.version} and speaks protocol ${hello.protocol}; this is azora ${version} with protocol ${CONTROL_PROTOCOL}`,
-      `Use azora ${hello.version} for this system, or end it with that version's \`azora down\` first.`,
-    );
+    throw error;
   }
   return {
     hello,
@@ -112,6 +178,15 @@ async function converse(
     },
     close: () => channel.close(),
   };
+}
+
+function assertProtocol(hello: ControlMethods['hello']['result'], version: string): void {
+  if (hello.protocol === CONTROL_PROTOCOL) return;
+  fail(
+    'version-mismatch',
+    `the supervisor (pid ${hello.pid}) is azora ${hello.version} and speaks protocol ${hello.protocol}; this is azora ${version} with protocol ${CONTROL_PROTOCOL}`,
+    `Use azora ${hello.version} for this system, or end it with that version's \`azora down\` first.`,
+  );
 }
 
 function silent(folder: StateFolder, cause: Error): never {

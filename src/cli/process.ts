@@ -1,20 +1,26 @@
 import type { ContextSignal } from './command.ts';
+import { directStream } from './direct-stream.ts';
 import { main } from './main.ts';
 
-/** Runs a command as this process: its streams, its signals, its exit code. */
-export async function runCli(argv: readonly string[]): Promise<void> {
+/**
+ * Runs a command as this process: its streams, its signals, its exit code.
+ * @param isBrief it has its answer as good as got, says it, and ends
+ */
+export async function runCli(argv: readonly string[], { isBrief }: { readonly isBrief: boolean }): Promise<void> {
   const gone = new Set<() => void>();
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
+  const streams: NodeJS.WriteStream[] = [];
+  const guarded = (stream: NodeJS.WriteStream): NodeJS.WriteStream => {
+    streams.push(stream);
+    return stream.on('error', (error: NodeJS.ErrnoException) => {
       // Whoever read has left (`azora logs | head`), or the terminal is closed: nothing is left to say to anybody.
       if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
       if (gone.size === 0) process.exit(0);
       for (const listener of [...gone]) listener();
     });
-  }
+  };
   const code = await main(argv, {
-    stdout: process.stdout,
-    stderr: process.stderr,
+    stdout: (isBrief && directStream(1)) || guarded(process.stdout),
+    stderr: (isBrief && directStream(2)) || guarded(process.stderr),
     env: process.env,
     cwd: process.cwd(),
     onSignal(signal: ContextSignal, listener: () => void) {
@@ -27,6 +33,6 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     },
   });
   // An open connection must not keep the command from ending; what was written must be out before.
-  await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))));
+  await Promise.all(streams.map((stream) => new Promise((done) => stream.write('', done))));
   process.exit(code);
 }

@@ -17,6 +17,18 @@ describe('exit codes and messages', () => {
     await system.expect(2, ['logs', 'nobody']);
   });
 
+  test('status of a supervisor that is paused: says so, with what to do', async () => {
+    await using system = await rig.system({ yaml: { organs: { web: quiet() } } });
+    await system.expect(0, ['up', '-d']);
+    const { pid } = (await system.status()).system;
+    process.kill(pid!, 'SIGSTOP');
+    const asked = await system.run(['status']).finally(() => process.kill(pid!, 'SIGCONT'));
+    expect(asked).toMatchObject({ code: 4, stdout: '' });
+    expect(asked.stderr).toContain(`the supervisor (pid ${pid}) took the connection but said nothing for 5 s`);
+    expect(asked.stderr).toContain(`kill -CONT ${pid}`);
+    await system.expect(0, ['status']);
+  });
+
   test('no file', async () => {
     await using system = await rig.system({ yaml: { organs: {} } });
     const { stderr } = await system.expect(2, ['-f', 'missing.yaml', 'up', '-d']);

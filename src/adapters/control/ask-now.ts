@@ -1,0 +1,60 @@
+import { closeSync, readSync, writeSync } from 'node:fs';
+import { loadLibc } from '../libc.ts';
+
+/**
+ * A unix socket that is connected, written and read without an event loop, for a command that has one question and nothing to do before
+ * the answer: Node's sockets take 4 ms to be loaded and connected, this takes 1.
+ */
+
+/** Linux' own numbers. */
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const SO_SNDTIMEO = 21;
+/** What struct sockaddr_un has room for, with the zero behind it. */
+const MAX_PATH_BYTES = 108;
+const READ_BYTES = 64 * 1024;
+
+/**
+ * Connects and sends the text. Its descriptor, for `linesOf`; null: by this way it cannot be, and Node's sockets say why.
+ * @param timeoutMs for the connection, and for each of the waits for an answer
+ */
+export function askNow(path: string, text: string, timeoutMs: number): number | null {
+  const libc = process.platform === 'linux' ? loadLibc() : null;
+  const socket = libc?.bind('int socket(int domain, int type, int protocol)');
+  const setsockopt = libc?.bind('int setsockopt(int fd, int level, int name, void *value, uint size)');
+  const connect = libc?.bind('int connect(int fd, void *address, uint size)');
+  const name = Buffer.from(`${path}\0`);
+  if (!socket || !setsockopt || !connect || name.length > MAX_PATH_BYTES) return null;
+  const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return null;
+  const wait = new BigInt64Array([BigInt(Math.floor(timeoutMs / 1000)), BigInt((timeoutMs % 1000) * 1000)]); // struct timeval
+  for (const which of [SO_RCVTIMEO, SO_SNDTIMEO]) setsockopt(fd, SOL_SOCKET, which, wait, wait.byteLength);
+  const address = Buffer.concat([Buffer.from(new Uint16Array([AF_UNIX]).buffer), name]);
+  try {
+    if (connect(fd, address, address.length) === 0 && writeSync(fd, text) === Buffer.byteLength(text)) return fd;
+  } catch {
+    // It ended just then.
+  }
+  closeSync(fd);
+  return null;
+}
+
+/** The lines that come, until the other side ends. Throws the system's EAGAIN when none has come in time. */
+export function* linesOf(fd: number): Generator<string> {
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  let chunks: Buffer[] = [];
+  for (;;) {
+    const count = readSync(fd, buffer);
+    if (count === 0) return;
+    let start = 0;
+    for (let end = buffer.indexOf(10); end !== -1 && end < count; end = buffer.indexOf(10, start)) {
+      yield Buffer.concat([...chunks, buffer.subarray(start, end)]).toString();
+      chunks = [];
+      start = end + 1;
+    }
+    chunks.push(Buffer.from(buffer.subarray(start, count)));
+  }
+}
