@@ -14,6 +14,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
+import { rehearsalSupervisor } from './rehearsal.ts';
 
 type Wrapper = (exports: object, require: (id: string) => unknown, module: object, filename: string) => void;
 
@@ -51,21 +52,31 @@ function isDone(name: string): boolean {
 
 /** Runs a command as src/binary/main.ts does, before a supervisor that is none. */
 async function rehearse(command: readonly string[]): Promise<void> {
-  const supervisor = spawn(process.execPath, [join(import.meta.dirname, 'rehearsal.ts')], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const gone = once(supervisor, 'exit');
-  const [home] = await once(supervisor.stdout.setEncoding('utf8'), 'data');
+  await using supervisor = await (command[0] === 'status' ? besideUs() : rehearsalSupervisor());
   const { argv, exit } = process;
-  process.argv = [process.execPath, process.execPath, ...command, '--file', join(home, 'azora.yaml')];
+  process.argv = [process.execPath, process.execPath, ...command, '--file', join(supervisor.home, 'azora.yaml')];
   const code = await new Promise((resolve) => {
     process.exit = ((given: number) => resolve(given)) as typeof process.exit;
     load('main.js', new Map());
   });
   Object.assign(process, { argv, exit });
-  supervisor.stdin.end();
-  await gone;
   if (code !== 0) throw new Error(`azora ${command.join(' ')} ended with ${code}`);
+}
+
+/** In a process of its own, for a command that waits without an event loop. The others have it in this one, where all has its order. */
+async function besideUs(): Promise<AsyncDisposable & { readonly home: string }> {
+  const supervisor = spawn(process.execPath, [join(import.meta.dirname, 'rehearsal.ts')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const gone = once(supervisor, 'exit');
+  const [home] = await once(supervisor.stdout.setEncoding('utf8'), 'data');
+  return {
+    home,
+    async [Symbol.asyncDispose]() {
+      supervisor.stdin.end();
+      await gone;
+    },
+  };
 }
 
 function load(name: string, loaded: Map<string, object>): object {

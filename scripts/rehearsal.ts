@@ -1,6 +1,6 @@
 /**
- * A supervisor that is none, for scripts/code-cache.ts: a process of its own, since a command may wait for its answer without an event
- * loop. Says on stdout where its system is, and ends with its stdin.
+ * A supervisor that is none, for scripts/code-cache.ts. By itself a process, for commands that wait for their answer without an event loop: says
+ * on stdout where its system is, and ends with its stdin.
  */
 import type { InstanceState } from '../src/core/status.ts';
 import { aDocument, anInstance, BOOT_ID, FakeSupervisor } from '../test/cli/fake-supervisor.ts';
@@ -28,18 +28,26 @@ organs:
 `;
 const UP = { bootId: BOOT_ID, booted: true, heldDown: [], plan: null, changed: [], since: 0 };
 
-const states: readonly InstanceState[] = ['ready', 'stopped', 'waiting', 'starting', 'backoff', 'failed'];
-const document = aDocument(states.map((state) => anInstance(state, { state, ports: { http: 8080 } })));
-const supervisor = await FakeSupervisor.start(
-  document,
-  {
-    up: () => {
-      for (const { instance } of document.organs) supervisor.tell('organ-ready', instance, { durationMs: 1 });
-      supervisor.tell('system-ready', null, { durationMs: 1 });
-      return { ...UP, starting: states };
+/** It answers as if six organs ran, one in each state. */
+export async function rehearsalSupervisor(): Promise<FakeSupervisor> {
+  const states: readonly InstanceState[] = ['ready', 'stopped', 'waiting', 'starting', 'backoff', 'failed'];
+  const document = aDocument(states.map((state) => anInstance(state, { state, ports: { http: 8080 } })));
+  const supervisor = await FakeSupervisor.start(
+    document,
+    {
+      up: () => {
+        for (const { instance } of document.organs) supervisor.tell('organ-ready', instance, { durationMs: 1 });
+        supervisor.tell('system-ready', null, { durationMs: 1 });
+        return { ...UP, starting: states };
+      },
     },
-  },
-  FILE,
-);
-process.stdin.on('end', () => void supervisor[Symbol.asyncDispose]().then(() => process.exit(0))).resume();
-process.stdout.write(supervisor.home);
+    FILE,
+  );
+  return supervisor;
+}
+
+if (import.meta.main) {
+  const supervisor = await rehearsalSupervisor();
+  process.stdin.on('end', () => void supervisor[Symbol.asyncDispose]().then(() => process.exit(0))).resume();
+  process.stdout.write(supervisor.home);
+}

@@ -34,7 +34,10 @@ describe('a line of 50 MB', () => {
       const daemons = [daemonPid(system, 'supervisor')!, daemonPid(system, 'keeper')!];
       const before = daemons.map(rssOf);
       system.write('go', '');
-      await up.finished();
+      await up.finished(); // it has run for a moment by then, and need not be through
+      await system.waitFor(({ organs }) =>
+        organs.some(({ organ, state }) => organ === 'endless' && state === 'completed'),
+      );
       const grown = daemons.map((pid, i) => rssOf(pid) - before[i]!);
       expect(statSync(logOf(system, 'endless')).size).toBe(bytes + '\nat last\n'.length);
       for (const mb of grown) expect(mb).toBeLessThan(40);
