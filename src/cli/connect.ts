@@ -72,8 +72,10 @@ const STATUS = 2;
 function answered(folder: StateFolder, version: string, fd: number): Connection | null {
   const lines = linesOf(fd);
   const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
+  let isOpen = true;
   const close = (): void => {
-    closeSync(fd);
+    if (isOpen) closeSync(fd);
+    isOpen = false;
     onClosed();
   };
   const answerTo = (id: number, method: string): unknown => {
@@ -91,8 +93,16 @@ function answered(folder: StateFolder, version: string, fd: number): Connection 
       return ask();
     } catch (error) {
       close();
-      if (isTimeout(error)) return silent(folder, error);
       throw error;
+    }
+  };
+  const request = async <K extends keyof ControlMethods & string>(method: K): Promise<ControlMethods[K]['result']> => {
+    if (method !== 'status') return fail('unreachable', `"${method}" has to be asked by another connection`);
+    try {
+      return orClose(() => answerTo(STATUS, method) as ControlMethods[K]['result']);
+    } catch (error) {
+      if (!isTimeout(error)) throw error;
+      return fail('timed-out', `no answer to "status" within ${HELLO_TIMEOUT_MS} ms`, null, error);
     }
   };
   try {
@@ -101,15 +111,10 @@ function answered(folder: StateFolder, version: string, fd: number): Connection 
       assertProtocol(answer, version);
       return answer;
     });
-    const request = async <K extends keyof ControlMethods & string>(method: K): Promise<ControlMethods[K]['result']> =>
-      orClose(() =>
-        method === 'status'
-          ? (answerTo(STATUS, method) as ControlMethods[K]['result'])
-          : fail('unreachable', `"${method}" has to be asked by another connection`),
-      );
     return { hello, notice: null, closed, request, onEvent: () => {}, close };
   } catch (error) {
-    if (error instanceof FailureError && error.failure.kind === 'unreachable' && !isTimeout(error.cause)) return null;
+    if (isTimeout(error)) return silent(folder, error);
+    if (error instanceof FailureError && error.failure.kind === 'unreachable') return null; // It was ending just then.
     throw error;
   }
 }

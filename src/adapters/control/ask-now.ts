@@ -47,7 +47,7 @@ export function* linesOf(fd: number): Generator<string> {
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   let chunks: Buffer[] = [];
   for (;;) {
-    const count = readSync(fd, buffer);
+    const count = readUnlessReset(fd, buffer);
     if (count === 0) return;
     let start = 0;
     for (let end = buffer.indexOf(10); end !== -1 && end < count; end = buffer.indexOf(10, start)) {
@@ -56,5 +56,15 @@ export function* linesOf(fd: number): Generator<string> {
       start = end + 1;
     }
     chunks.push(Buffer.from(buffer.subarray(start, count)));
+  }
+}
+
+/** Whoever dies with a question unread resets the connection instead of ending it. */
+function readUnlessReset(fd: number, buffer: Buffer): number {
+  try {
+    return readSync(fd, buffer);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ECONNRESET') return 0;
+    throw error;
   }
 }

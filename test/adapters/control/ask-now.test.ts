@@ -48,6 +48,15 @@ describe.runIf(process.platform === 'linux')('a question that is waited for', ()
     closeSync(fd);
   });
 
+  test('that nobody lives to read has no answer', async () => {
+    const path = await serve('');
+    child!.kill('SIGSTOP'); // the connection waits to be accepted
+    const fd = askNow(path, 'hello\n', 5000)!;
+    child!.kill('SIGKILL');
+    expect([...linesOf(fd)]).toEqual([]);
+    closeSync(fd);
+  });
+
   test('is not asked where nobody listens, or the path is longer than the system knows', () => {
     expect(askNow(join(folder, 'nobody.sock'), 'hello\n', 1000)).toBeNull();
     expect(askNow(join(folder, 'x'.repeat(108)), 'hello\n', 1000)).toBeNull();
