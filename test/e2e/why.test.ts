@@ -254,6 +254,7 @@ test('after an emergency it names what led to it, and the way out', async () => 
     },
   });
   await system.expect(0, ['up', '-d']);
+  await system.waitForEvent(({ type }) => type === 'system-ready'); // listens from here on: what follows takes some milliseconds
   await system.puppet('vault').order({ exit: 9 });
   await system.waitForEvent(({ type }) => type === 'system-stopped');
   await expect

@@ -47,7 +47,7 @@ export function* linesOf(fd: number): Generator<string> {
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   let chunks: Buffer[] = [];
   for (;;) {
-    const count = readUnlessReset(fd, buffer);
+    const count = readNext(fd, buffer);
     if (count === 0) return;
     let start = 0;
     for (let end = buffer.indexOf(10); end !== -1 && end < count; end = buffer.indexOf(10, start)) {
@@ -59,12 +59,15 @@ export function* linesOf(fd: number): Generator<string> {
   }
 }
 
-/** Whoever dies with a question unread resets the connection instead of ending it. */
-function readUnlessReset(fd: number, buffer: Buffer): number {
-  try {
-    return readSync(fd, buffer);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ECONNRESET') return 0;
-    throw error;
+/** 0 at the end. Whoever dies with a question unread resets the connection instead of ending it. */
+function readNext(fd: number, buffer: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(fd, buffer);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ECONNRESET') return 0;
+      if (code !== 'EINTR') throw error; // a signal that is heard: a read that is not waited for without end is not taken up by the system
+    }
   }
 }
