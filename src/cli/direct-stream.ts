@@ -1,4 +1,5 @@
 import { fstatSync, writeSync } from 'node:fs';
+import { EXIT } from '../core/failures.ts';
 import type { RawStream } from './output.ts';
 
 /**
@@ -23,10 +24,20 @@ export function directStream(fd: 1 | 2): RawStream | null {
           if (code === 'EPIPE' || code === 'EIO') process.exit(0); // whoever read has left
           // Whoever reads is slow, and does not want to be waited for: Node's stream knows how.
           if (code === 'EAGAIN') return (fd === 1 ? process.stdout : process.stderr).write(bytes.subarray(at));
-          throw error;
+          if (code !== 'EINTR') cannotWrite(error as Error);
         }
       }
       return true;
     },
   };
+}
+
+/** A full disk, say. Nobody is to take half of an answer for the whole. */
+export function cannotWrite({ message }: Error): never {
+  try {
+    writeSync(2, `azora: what it has to say cannot be written: ${message}\n`);
+  } catch {
+    // Nor can this.
+  }
+  process.exit(EXIT.failed);
 }

@@ -1,5 +1,5 @@
 import type { ContextSignal } from './command.ts';
-import { directStream } from './direct-stream.ts';
+import { cannotWrite, directStream } from './direct-stream.ts';
 import { main } from './main.ts';
 
 /**
@@ -13,7 +13,7 @@ export async function runCli(argv: readonly string[], { isBrief }: { readonly is
     streams.push(stream);
     return stream.on('error', (error: NodeJS.ErrnoException) => {
       // Whoever read has left (`azora logs | head`), or the terminal is closed: nothing is left to say to anybody.
-      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') cannotWrite(error);
       if (gone.size === 0) process.exit(0);
       for (const listener of [...gone]) listener();
     });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { quiet } from './rig/organs.ts';
 import { rig } from './rig.ts';
@@ -28,6 +29,22 @@ describe('exit codes and messages', () => {
     expect(asked.stderr).toContain(`kill -CONT ${pid}`);
     await system.expect(0, ['status']);
   });
+
+  test.runIf(existsSync('/dev/full'))(
+    'output that cannot be written is a failure, in a sentence; one that nobody reads is none',
+    async () => {
+      await using system = await rig.system({ yaml: { organs: { web: quiet() } } });
+      await system.expect(0, ['up', '-d']);
+      const sh = (line: string) => system.run(['-c', line, rig.azora], { program: '/bin/sh' });
+      for (const command of ['status', 'events']) {
+        expect(await sh(`"$0" ${command} > /dev/full`)).toMatchObject({
+          code: 1,
+          stderr: expect.stringMatching(/^azora: what it has to say cannot be written: ENOSPC.*\n$/),
+        });
+        expect(await sh(`"$0" ${command} | true`)).toMatchObject({ code: 0, stdout: '', stderr: '' });
+      }
+    },
+  );
 
   test('no file', async () => {
     await using system = await rig.system({ yaml: { organs: {} } });
