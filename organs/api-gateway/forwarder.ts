@@ -112,7 +112,7 @@ export class Forwarder {
   async #choose(route: Route, tried: ReadonlySet<string>): Promise<ServiceInstance | null> {
     const known = this.#instances.next(this.#routes.current(route), tried);
     if (known) return known;
-    await this.#routes.refresh();
+    await this.#routes.readAnew();
     return this.#instances.next(this.#routes.current(route), tried);
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, log, messageOf } from '../kit/index.ts';
 import { type Route, routeOf, routesOf } from './route.ts';
 
@@ -16,6 +17,8 @@ export class Routes {
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
   #isClosed = false;
+  /** The latest reading. */
+  #begunAt = Number.NEGATIVE_INFINITY;
   #readAt = Number.NEGATIVE_INFINITY;
   #failure: string | null = 'the registry has not been read yet';
   #complaints = '';
@@ -58,6 +61,18 @@ export class Routes {
     return Promise.resolve();
   }
 
+  /**
+   * Resolves when the registry has been read as it is now or later. A reading that is under way need not show that: an instance may have
+   * come since it began. Reads no more often than `refresh`.
+   */
+  async readAnew(): Promise<void> {
+    const askedAt = performance.now();
+    await this.#reading;
+    const freshMs = SOONEST_MS - (performance.now() - this.#readAt);
+    if (this.#begunAt < askedAt && freshMs > 0) await delay(freshMs);
+    await (this.#begunAt < askedAt ? this.#readNow() : this.#reading);
+  }
+
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -65,6 +80,7 @@ export class Routes {
 
   #readNow(): Promise<void> {
     clearTimeout(this.#timer);
+    this.#begunAt = performance.now();
     this.#reading = this.#read().finally(() => {
       this.#reading = undefined;
       this.#readAt = performance.now();
