@@ -101,7 +101,8 @@ function inAscii(code: string): string {
 /**
  * What packages load of Node for what azora does not use of them, and whose loading is felt. commander would start programs for commands that
  * are files of their own; there are none. chalk looks whether it writes to a terminal; each `Chalk` is told its level (3 ms, since a
- * terminal's stream is a socket).
+ * terminal's stream is a socket). yaml asks the environment at each lexeme whether to print it, which takes 1.5 ms with 147 organs (and would be
+ * heard: an organ may well have such a variable).
  */
 const STAND_INS = [
   {
@@ -110,6 +111,11 @@ const STAND_INS = [
     code: "export default { spawn: (...args) => process.getBuiltinModule('node:child_process').spawn(...args) };",
   },
   { id: 'node:tty', of: '/chalk/', code: 'export default { isatty: () => false };' },
+  {
+    id: 'process',
+    of: '/yaml/',
+    code: 'export const env = {}; export const emitWarning = (...args) => process.emitWarning(...args);',
+  },
 ];
 
 function standIns(): Plugin {
