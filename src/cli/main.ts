@@ -5,6 +5,7 @@ import type { RawStream } from './output.ts';
 import { createOutput } from './output.ts';
 import { plainDown } from './plain-down.ts';
 import { plainStatus } from './plain-status.ts';
+import { plainUp } from './plain-up.ts';
 import { renderBug, renderFailure } from './render/failure.ts';
 import { showStatus } from './show-status.ts';
 
@@ -28,6 +29,11 @@ export async function main(argv: readonly string[], host: Host): Promise<number>
     if (down) {
       const { takeDown } = await import('./take-down.ts');
       return await takeDown({ ...outside, global: down.global }, down.request);
+    }
+    const boot = plainUp(argv);
+    if (boot) {
+      const { up } = await import('./up/up.ts');
+      return await up({ ...outside, global: boot.global }, boot.wish, boot.manner);
     }
     const { runProgram } = await import('./program.ts');
     return await runProgram(withHelpFirst(argv), outside);
