@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { monotonic } from '../adapters/clock.ts';
 import { Channel } from '../adapters/socket/channel.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
+import { turn } from '../adapters/turn.ts';
 import { FailureError, fail } from '../core/failures.ts';
 import type { KeeperMethods } from '../keeper/protocol.ts';
 import { KEEPER_PROTOCOL } from '../keeper/protocol.ts';
@@ -55,7 +56,10 @@ export async function findSupervisor(folder: StateFolder, version: string): Prom
   if (!(await organsRun(folder, version))) return null;
   // The one that is started may find a system that was about to be down, and bring that to its end before anybody has reached it.
   const booted = existsSync(folder.bootDocument);
-  return awaitSupervisor(folder, version, () => !booted || existsSync(folder.bootDocument));
+  return awaitSupervisor(folder, version, {
+    isOfUse: () => !booted || existsSync(folder.bootDocument),
+    busy: Promise.resolve(),
+  });
 }
 
 async function organsRun(folder: StateFolder, version: string): Promise<boolean> {
@@ -73,16 +77,23 @@ async function organsRun(folder: StateFolder, version: string): Promise<boolean>
   }
 }
 
-/** Connects to the supervisor, after starting whatever of keeper and supervisor is not there. Within 10 s or `unreachable`. */
-export async function startSupervisor(folder: StateFolder, version: string): Promise<Connection> {
-  return (await awaitSupervisor(folder, version, () => true))!;
+/**
+ * Connects to the supervisor, after starting whatever of keeper and supervisor is not there. Within 10 s or `unreachable`.
+ * @param busy what the caller computes meanwhile
+ */
+export async function startSupervisor(
+  folder: StateFolder,
+  version: string,
+  busy: Promise<unknown> = Promise.resolve(),
+): Promise<Connection> {
+  return (await awaitSupervisor(folder, version, { isOfUse: () => true, busy }))!;
 }
 
 /** null: there is no use for one any more, as `isOfUse` says. */
 async function awaitSupervisor(
   folder: StateFolder,
   version: string,
-  isOfUse: () => boolean,
+  { isOfUse, busy }: { isOfUse: () => boolean; busy: Promise<unknown> },
 ): Promise<Connection | null> {
   const deadline = monotonic() + START_TIMEOUT_MS;
   let failed: string | null = null;
@@ -105,8 +116,13 @@ async function awaitSupervisor(
       if (code !== 0) failed = `the keeper ended at once, with ${signal ?? `code ${code}`}`;
     });
   }
+  let isBusy = true;
+  const free = () => {
+    isBusy = false;
+  };
+  busy.then(free, free);
   while (monotonic() < deadline && failed === null) {
-    const found = await nextLook(folder, version);
+    const found = await (isBusy ? glance : nextLook)(folder, version);
     if (found) return keeper?.gaveUp ? { ...found, notice: afterDeaths(keeper.gaveUp) } : found;
     if (!isOfUse()) return null;
   }
@@ -115,6 +131,12 @@ async function awaitSupervisor(
 
 const afterDeaths = (why: string): string =>
   `the keeper had stopped starting supervisors (${why}); this command has had another one started, organs run on`;
+
+/** Tries to connect once the loop has gone round: while the process has other things to do, which to watch would take 3 ms from. */
+async function glance(folder: StateFolder, version: string): Promise<Connection | null> {
+  await turn();
+  return connectSupervisor(folder, version);
+}
 
 /** Tries to connect, now and after the next change in the folder of sockets. */
 async function nextLook(folder: StateFolder, version: string): Promise<Connection | null> {

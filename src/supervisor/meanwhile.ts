@@ -1,4 +1,5 @@
 import { crypto } from '../adapters/crypto.ts';
+import { turn } from '../adapters/turn.ts';
 
 /**
  * What Node loads at first use, loaded while this process waits for an answer and not when organs wait for this process. To be called after
@@ -16,5 +17,5 @@ export function meanwhileLoadToSpawn(): void {
 }
 
 function afterThisWrite(act: () => void): void {
-  setImmediate(() => setImmediate(act));
+  void turn().then(act);
 }

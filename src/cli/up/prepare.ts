@@ -51,10 +51,8 @@ export async function beginUp(context: CommandContext, wish: UpWish, exitCodeFro
   createStateFolder(folder);
   if (wish.clearEmergency) clearLatch(folder);
   refuseEmergency(folder);
-  const [started, loaded] = await Promise.allSettled([
-    startSupervisor(folder, context.version),
-    load(context, file, folder, wish),
-  ]);
+  const loading = load(context, file, folder, wish);
+  const [started, loaded] = await Promise.allSettled([startSupervisor(folder, context.version, loading), loading]);
   try {
     if (loaded.status === 'rejected') throw loaded.reason;
     if (started.status === 'rejected') throw started.reason;

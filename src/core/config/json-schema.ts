@@ -1,5 +1,6 @@
 /** azora.schema.json, from the schema: what editors check and complete azora.yaml with. */
 import * as z from 'zod';
+import { everything } from './occurring.ts';
 import { fileSchema } from './schema.ts';
 
 /** A JSON Schema, as far as this program looks into one. */
@@ -27,7 +28,7 @@ const OR_VARIABLE = '|\\$\\{';
 
 /** Draft 2020-12, of the file as it is written: before variables are interpolated and defaults applied. */
 export function azoraJsonSchema(): JsonSchema {
-  const schema = z.toJSONSchema(fileSchema, {
+  const schema = z.toJSONSchema(fileSchema(everything), {
     io: 'input',
     target: 'draft-2020-12',
     override: ({ jsonSchema, path }) => {

@@ -7,6 +7,7 @@
 import * as z from 'zod';
 import { parseCommand } from './command.ts';
 import type { CommandLine } from './model.ts';
+import { everything, type Occurring } from './occurring.ts';
 import { parseSignal } from './signals.ts';
 import { formatDuration, parseCpu, parseDuration, parseSize } from './units.ts';
 
@@ -17,7 +18,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 z.config({ jitless: true });
 
 /** Making a type costs as much as checking a hundred values with it, and many keys take the same type. */
-function once<T>(make: () => T): () => T {
+export function once<T>(make: () => T): () => T {
   let made: T | undefined;
   return () => {
     made ??= make();
@@ -27,10 +28,39 @@ function once<T>(make: () => T): () => T {
 
 export const expected = (what: string) => ({ error: what });
 
+interface Key<T extends z.ZodType = z.ZodType> {
+  readonly isRequired: boolean;
+  readonly type: () => T;
+  readonly description: string | undefined;
+}
+
+/** A key that a map may have. */
+export const may = <T extends z.ZodType>(type: () => T, description?: string): Key<z.ZodOptional<T>> => ({
+  isRequired: false,
+  type: () => type().optional(),
+  description,
+});
+
+/** A key that a map has to have. */
+export const must = <T extends z.ZodType>(type: () => T, description: string): Key<T> => ({
+  isRequired: true,
+  type,
+  description,
+});
+
 /** A map with these keys and no other; an unknown key's issue carries the known ones. */
-export function map<Shape extends z.core.$ZodLooseShape>(shape: Shape, what = 'a map') {
-  const keys = Object.keys(shape).join(' ');
-  return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? keys : what) });
+export function map<Keys extends Readonly<Record<string, Key>>>(of: Occurring, keys: Keys, what = 'a map') {
+  const asked = Object.entries(keys).filter(([name, { isRequired }]) => isRequired || of(name));
+  const shape = Object.fromEntries(asked.map(([name, key]) => [name, typeOf(key, of)]));
+  const names = Object.keys(keys).join(' ');
+  return z.strictObject(shape as { [Name in keyof Keys]: ReturnType<Keys[Name]['type']> }, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? names : what),
+  });
+}
+
+/** What is checked needs no description, which is a second type to zod. */
+function typeOf({ type, description }: Key, of: Occurring): z.ZodType {
+  return description !== undefined && of === everything ? type().describe(description) : type();
 }
 
 /** Text that may hold references to organs' endpoints. */
