@@ -5,8 +5,8 @@ import { type Normalized, normalize, type Surroundings } from '../../core/config
 import { occurringIn } from '../../core/config/occurring.ts';
 import type { Finding, Path, Problem } from '../../core/config/problem.ts';
 import type { WrittenFile } from '../../core/config/schema.ts';
-import { crypto } from '../crypto.ts';
 import { turn } from '../turn.ts';
+import { configHash } from './config-hash.ts';
 import { envFileReader } from './env-file.ts';
 import { findFile } from './find-file.ts';
 import { ParsedBefore } from './parsed-before.ts';
@@ -157,24 +157,4 @@ function callerEnvironment(env: LoadOptions['env']): Record<string, string> {
 function organNames(data: unknown): string[] {
   const organs = typeof data === 'object' && data !== null && 'organs' in data ? data.organs : null;
   return typeof organs === 'object' && organs !== null && !Array.isArray(organs) ? Object.keys(organs) : [];
-}
-
-/** SHA-256 of what the file means: without the caller's environment, the file's place and the lines that things stand on. */
-function configHash({ file: _file, callerEnv: _env, organs, ...system }: Normalized['config']): string {
-  const meanings = Object.values(organs).map(({ source: _source, ...organ }) => [organ.name, organ]);
-  return crypto()
-    .createHash('sha256')
-    .update(JSON.stringify(inOrder({ ...system, organs: Object.fromEntries(meanings) })))
-    .digest('hex');
-}
-
-/** The same with the keys of every map in order, so that their order in the file changes nothing. */
-function inOrder(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(inOrder);
-  const map = value as Record<string, unknown>;
-  // Of a command only what is executed counts, not how it was written.
-  if ('argv' in map) return inOrder(map.argv);
-  const keys = Object.keys(map).sort();
-  return Object.fromEntries(keys.map((key) => [key, inOrder(map[key])]));
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse as parseYaml, stringify } from 'yaml';
 import { loadConfig } from '../../../src/adapters/config/load.ts';
 import { referenceMark } from '../../../src/core/config/references.ts';
 import { EVERY_KEY } from './example.ts';
@@ -419,6 +420,20 @@ describe('the hash', () => {
     cwd = folderOf(Object.fromEntries(all.map((text) => [name(text), text])));
   };
 
+  it('does not change with the order of keys, on whatever level', async () => {
+    const twoOfEach = `${EVERY_KEY}
+  more:
+    command: x
+    ports: { http: auto }
+    labels: { b: 1, a: 2 }
+    verify: [{ http: { path: /, headers: { B: 1, A: 2 } }, expect: { json: { b: 1, a: 2 } } }]
+`;
+    const turned = stringify(inReverse(parseYaml(twoOfEach)));
+    inOneFolder(twoOfEach, turned);
+    expect(await hashOf(twoOfEach)).toMatch(/^[0-9a-f]{64}$/);
+    expect(await hashOf(turned)).toBe(await hashOf(twoOfEach));
+  });
+
   it('changes with the meaning, and with nothing else', async () => {
     const reordered = `# comment\n\n${organs("b: { command: 'y' }", 'a: { ports: { p: auto, q: auto }, env: { A: "1" }, command: "x   v" }')}`;
     const ports = file.replace('p: auto, q: auto', 'q: auto, p: auto');
@@ -432,3 +447,13 @@ describe('the hash', () => {
     expect(await hashOf(ports)).not.toBe(original);
   });
 });
+
+/** Each map with its keys the other way round; of ports and dependencies the order counts. */
+function inReverse(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inReverse);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, each]) => [key, isInOrder(key) ? each : inReverse(each)]);
+  return Object.fromEntries(entries.reverse());
+}
+
+const isInOrder = (key: string): boolean => key === 'ports' || key === 'depends_on';
