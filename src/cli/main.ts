@@ -9,7 +9,7 @@ import { plainUp } from './plain-up.ts';
 import { renderBug, renderFailure } from './render/failure.ts';
 import { showStatus } from './show-status.ts';
 
-/** The outside that a run of the command line is given. */
+/** The outside that a run of the command line is given. Each stream is asked for once, if at all. */
 export interface Host extends Pick<CommandContext, 'env' | 'cwd' | 'onSignal'> {
   readonly stdout: RawStream;
   readonly stderr: RawStream;
@@ -18,8 +18,8 @@ export interface Host extends Pick<CommandContext, 'env' | 'cwd' | 'onSignal'> {
 /** Runs `azora <argv…>` and answers its exit code. Never rejects. */
 export async function main(argv: readonly string[], host: Host): Promise<number> {
   const noColor = argv.includes('--no-color');
-  const stdout = createOutput(host.stdout, host.env, noColor);
-  const stderr = createOutput(host.stderr, host.env, noColor);
+  const stdout = createOutput(() => host.stdout, host.env, noColor);
+  const stderr = createOutput(() => host.stderr, host.env, noColor);
   const version = ownVersion();
   const outside = { stdout, stderr, env: host.env, cwd: host.cwd, version, onSignal: host.onSignal };
   try {

@@ -15,23 +15,33 @@ export interface RawStream {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-export function createOutput(stream: RawStream, env: Env, noColor: boolean): Output {
-  // Asked once: listr2, when told to draw on stderr, says of process.stdout too that it is a terminal.
-  const isTTY = stream.isTTY === true;
-  const style: ChalkInstance = new Chalk({ level: colorLevel(env, isTTY, noColor) });
+/** @param open called when it is first needed: for a pipe and for a terminal, Node loads its sockets */
+export function createOutput(open: () => RawStream, env: Env, noColor: boolean): Output {
+  let opened: Opened | undefined;
+  const use = (): Opened => {
+    opened ??= describe(open(), env, noColor);
+    return opened;
+  };
   return {
-    style,
-    // Nothing can be redrawn on a dumb terminal.
-    isTTY: isTTY && env.TERM !== 'dumb',
+    get style() {
+      return use().style;
+    },
+    get isTTY() {
+      // Nothing can be redrawn on a dumb terminal.
+      return use().isTTY && env.TERM !== 'dumb';
+    },
     get columns() {
+      const { stream, isTTY } = use();
       return isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY;
     },
     get rows() {
+      const { stream, isTTY } = use();
       return isTTY ? stream.rows || 24 : Number.POSITIVE_INFINITY;
     },
-    write: (chunk) => stream.write(chunk),
+    write: (chunk) => use().stream.write(chunk),
     drained: () =>
       new Promise((resolve) => {
+        const { stream } = use();
         if (!stream.writableNeedDrain || !stream.once) return resolve();
         // Both listeners go, whichever is called: in a flood this comes thousands of times.
         const done = (): void => {
@@ -43,6 +53,18 @@ export function createOutput(stream: RawStream, env: Env, noColor: boolean): Out
         stream.once('close', done);
       }),
   };
+}
+
+interface Opened {
+  readonly stream: RawStream;
+  readonly isTTY: boolean;
+  readonly style: ChalkInstance;
+}
+
+function describe(stream: RawStream, env: Env, noColor: boolean): Opened {
+  // Asked once: listr2, when told to draw on stderr, says of process.stdout too that it is a terminal.
+  const isTTY = stream.isTTY === true;
+  return { stream, isTTY, style: new Chalk({ level: colorLevel(env, isTTY, noColor) }) };
 }
 
 /**

@@ -19,8 +19,12 @@ export async function runCli(argv: readonly string[], { isBrief }: { readonly is
     });
   };
   const code = await main(argv, {
-    stdout: (isBrief && directStream(1)) || guarded(process.stdout),
-    stderr: (isBrief && directStream(2)) || guarded(process.stderr),
+    get stdout() {
+      return (isBrief && directStream(1)) || guarded(process.stdout);
+    },
+    get stderr() {
+      return (isBrief && directStream(2)) || guarded(process.stderr);
+    },
     env: process.env,
     cwd: process.cwd(),
     onSignal(signal: ContextSignal, listener: () => void) {
