@@ -5,7 +5,7 @@ import type { SystemEvent } from '../core/events.ts';
 import { FailureError, fail } from '../core/failures.ts';
 import { humanDuration } from '../core/time.ts';
 import type { CommandContext } from './command.ts';
-import type { Connection } from './connect.ts';
+import type { Connection } from './connection.ts';
 import { findSupervisor } from './daemons.ts';
 import { Departure } from './departure.ts';
 import { Departures, stoppingView } from './render/stopping.ts';

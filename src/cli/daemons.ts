@@ -7,8 +7,9 @@ import { turn } from '../adapters/turn.ts';
 import { FailureError, fail } from '../core/failures.ts';
 import type { KeeperMethods } from '../keeper/protocol.ts';
 import { KEEPER_PROTOCOL } from '../keeper/protocol.ts';
-import type { Connection, Nothing } from './connect.ts';
 import { connectSupervisor, openSocket } from './connect.ts';
+import type { Connection, Nothing } from './connection.ts';
+import { answered, greetNow } from './direct-connection.ts';
 
 /** From nothing to a supervisor that answers. */
 const START_TIMEOUT_MS = 10_000;
@@ -58,7 +59,7 @@ export async function findSupervisor(folder: StateFolder, version: string): Prom
   const booted = existsSync(folder.bootDocument);
   return awaitSupervisor(folder, version, {
     isOfUse: () => !booted || existsSync(folder.bootDocument),
-    busy: Promise.resolve(),
+    busy: null,
   });
 }
 
@@ -84,7 +85,7 @@ async function organsRun(folder: StateFolder, version: string): Promise<boolean>
 export async function startSupervisor(
   folder: StateFolder,
   version: string,
-  busy: Promise<unknown> = Promise.resolve(),
+  busy: Promise<unknown> | null = null,
 ): Promise<Connection> {
   return (await awaitSupervisor(folder, version, { isOfUse: () => true, busy }))!;
 }
@@ -93,7 +94,7 @@ export async function startSupervisor(
 async function awaitSupervisor(
   folder: StateFolder,
   version: string,
-  { isOfUse, busy }: { isOfUse: () => boolean; busy: Promise<unknown> },
+  { isOfUse, busy }: { isOfUse: () => boolean; busy: Promise<unknown> | null },
 ): Promise<Connection | null> {
   const deadline = monotonic() + START_TIMEOUT_MS;
   let failed: string | null = null;
@@ -116,13 +117,9 @@ async function awaitSupervisor(
       if (code !== 0) failed = `the keeper ended at once, with ${signal ?? `code ${code}`}`;
     });
   }
-  let isBusy = true;
-  const free = () => {
-    isBusy = false;
-  };
-  busy.then(free, free);
+  const greeted = busy && (await greetMeanwhile(folder, version, busy));
   while (monotonic() < deadline && failed === null) {
-    const found = await (isBusy ? glance : nextLook)(folder, version);
+    const found = greeted ?? (await nextLook(folder, version));
     if (found) return keeper?.gaveUp ? { ...found, notice: afterDeaths(keeper.gaveUp) } : found;
     if (!isOfUse()) return null;
   }
@@ -132,10 +129,25 @@ async function awaitSupervisor(
 const afterDeaths = (why: string): string =>
   `the keeper had stopped starting supervisors (${why}); this command has had another one started, organs run on`;
 
-/** Tries to connect once the loop has gone round: while the process has other things to do, which to watch would take 3 ms from. */
-async function glance(folder: StateFolder, version: string): Promise<Connection | null> {
-  await turn();
-  return connectSupervisor(folder, version);
+/** Lets the caller compute, and greets the supervisor in between once it is there: by the end of that it has answered. */
+async function greetMeanwhile(
+  folder: StateFolder,
+  version: string,
+  busy: Promise<unknown>,
+): Promise<Connection | null> {
+  let isBusy = true;
+  const free = (): void => {
+    isBusy = false;
+  };
+  const isFree = busy.then(free, free);
+  while (isBusy) {
+    await turn();
+    const greeting = greetNow(folder, version, false);
+    if (!greeting) continue;
+    await isFree;
+    return answered(folder, version, greeting);
+  }
+  return null;
 }
 
 /** Tries to connect, now and after the next change in the folder of sockets. */

@@ -3,7 +3,7 @@ import { lockHolder } from '../adapters/lock.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { lifeOf, startTimeOf } from '../keeper/identity.ts';
 import type { Identity } from '../keeper/protocol.ts';
-import type { Connection } from './connect.ts';
+import type { Connection } from './connection.ts';
 import { connectKeeper, type KeeperConnection } from './daemons.ts';
 
 /** After the last answer the supervisor and the keeper end by themselves: whoever says "down" has seen them go. */

@@ -3,7 +3,7 @@ import type { Reader } from '../adapters/sqlite/reader.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import type { SystemEvent } from '../core/events.ts';
 import { FailureError } from '../core/failures.ts';
-import type { Connection } from './connect.ts';
+import type { Connection } from './connection.ts';
 import { findSupervisor } from './daemons.ts';
 
 /** The history as commands read it: what the database holds, then what the supervisor has said since. */

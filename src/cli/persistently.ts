@@ -1,5 +1,5 @@
 import { FailureError } from '../core/failures.ts';
-import type { Connection } from './connect.ts';
+import type { Connection } from './connection.ts';
 
 /** As often as a command asks anew: a supervisor that dies more often than the keeper puts up with is not going to answer. */
 const ATTEMPTS = 8;

@@ -3,7 +3,7 @@ import type { SystemConfig } from '../core/config/model.ts';
 import { FailureError, fail } from '../core/failures.ts';
 import { isEmptyPlan } from '../core/plan.ts';
 import type { CommandContext } from './command.ts';
-import type { Connection } from './connect.ts';
+import type { Connection } from './connection.ts';
 import { findSupervisor } from './daemons.ts';
 import { locateFile, locateState } from './locate.ts';
 import { renderPlan } from './render/plan.ts';

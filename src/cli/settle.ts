@@ -1,7 +1,7 @@
 import type { ReloadResult } from '../adapters/control/protocol.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import type { CommandContext } from './command.ts';
-import type { Connection } from './connect.ts';
+import type { Connection } from './connection.ts';
 import { lastLinesOf } from './last-lines.ts';
 import { jsonView, plainView, quietView } from './render/boot/view.ts';
 

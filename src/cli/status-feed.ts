@@ -1,7 +1,7 @@
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { FailureError, fail } from '../core/failures.ts';
 import type { StatusDocument } from '../core/status.ts';
-import type { Connection } from './connect.ts';
+import type { Connection } from './connection.ts';
 import { findSupervisor } from './daemons.ts';
 
 /** Many events at once are one change. */

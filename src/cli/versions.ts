@@ -3,7 +3,7 @@ import { selfCommand } from '../adapters/self.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { FailureError } from '../core/failures.ts';
 import type { CommandContext } from './command.ts';
-import type { Connection } from './connect.ts';
+import type { Connection } from './connection.ts';
 import { connectKeeper, startSupervisor } from './daemons.ts';
 
 /** What happens when the azora that is typed is not the azora that runs. */

@@ -2,7 +2,7 @@ import type { StateFolder } from '../adapters/state-folder.ts';
 import type { ExitCode } from '../core/failures.ts';
 import type { StatusDocument } from '../core/status.ts';
 import type { CommandContext } from './command.ts';
-import type { Connection } from './connect.ts';
+import type { Connection } from './connection.ts';
 import { feedStatus } from './status-feed.ts';
 
 /** A picture on a terminal shows uptimes, so it is drawn anew this often even when nothing happens. */

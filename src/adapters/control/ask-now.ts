@@ -34,12 +34,21 @@ export function askNow(path: string, text: string, timeoutMs: number): number | 
   for (const which of [SO_RCVTIMEO, SO_SNDTIMEO]) setsockopt(fd, SOL_SOCKET, which, wait, wait.byteLength);
   const address = Buffer.concat([Buffer.from(new Uint16Array([AF_UNIX]).buffer), name]);
   try {
-    if (connect(fd, address, address.length) === 0 && writeSync(fd, text) === Buffer.byteLength(text)) return fd;
+    if (connect(fd, address, address.length) === 0) {
+      sendNow(fd, text);
+      return fd;
+    }
   } catch {
     // It ended just then.
   }
   closeSync(fd);
   return null;
+}
+
+/** Sends more. Throws the system's EAGAIN when the other side has not taken it in time, and EPIPE when that has ended. */
+export function sendNow(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) at += unlessInterrupted(() => writeSync(fd, bytes, at));
 }
 
 /** The lines that come, until the other side ends. Throws the system's EAGAIN when none has come in time. */
@@ -61,13 +70,21 @@ export function* linesOf(fd: number): Generator<string> {
 
 /** 0 at the end. Whoever dies with a question unread resets the connection instead of ending it. */
 function readNext(fd: number, buffer: Buffer): number {
+  try {
+    return unlessInterrupted(() => readSync(fd, buffer));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return 0;
+    throw error;
+  }
+}
+
+/** A signal that is heard interrupts what is not waited for without end, and the system does not take that up again. */
+function unlessInterrupted(call: () => number): number {
   for (;;) {
     try {
-      return readSync(fd, buffer);
+      return call();
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ECONNRESET') return 0;
-      if (code !== 'EINTR') throw error; // a signal that is heard: a read that is not waited for without end is not taken up by the system
+      if ((error as NodeJS.ErrnoException).code !== 'EINTR') throw error;
     }
   }
 }

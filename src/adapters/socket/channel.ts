@@ -56,12 +56,14 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
   readonly #lines: Buffer[] = [];
   #resting = false;
   #buffered = 0;
-  #nextId = 1;
+  #nextId: number;
   /** What is said in one turn goes out in one write: a system call and a wake-up of the other side cost more than its text. */
   #outgoing = '';
   #closed: Error | null | undefined;
 
-  constructor(socket: Socket, options: ChannelOptions<Local, Heard>) {
+  /** @param nextId of this side's first question here; those before it were put without this channel */
+  constructor(socket: Socket, options: ChannelOptions<Local, Heard>, nextId = 1) {
+    this.#nextId = nextId;
     this.#socket = socket;
     this.#options = options;
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
@@ -84,6 +86,24 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
   ): Promise<Remote[K]['result']> {
     if (this.closed) return Promise.reject(lost(method, this.#closed ?? null));
     const id = this.#nextId++;
+    const answer = this.#answerTo(id, method, timeoutMs);
+    this.#send({ id, method, params });
+    return answer;
+  }
+
+  /** The answer to a question that was put, with the next number, before there was this channel. As `request`. */
+  answerTo<K extends keyof Remote & string>(
+    method: K,
+    timeoutMs: number | null = 10_000,
+  ): Promise<Remote[K]['result']> {
+    return this.#answerTo(this.#nextId++, method, timeoutMs);
+  }
+
+  #answerTo<K extends keyof Remote & string>(
+    id: number,
+    method: K,
+    timeoutMs: number | null,
+  ): Promise<Remote[K]['result']> {
     return new Promise((resolve, reject) => {
       const callOff =
         timeoutMs === null
@@ -93,7 +113,6 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
               reject(failure('timed-out', `no answer to "${method}" within ${timeoutMs} ms`));
             });
       this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, callOff });
-      this.#send({ id, method, params });
     });
   }
 

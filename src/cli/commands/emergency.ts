@@ -3,7 +3,7 @@ import { clearLatch, readLatch } from '../../adapters/latch.ts';
 import { EXIT, fail } from '../../core/failures.ts';
 import { failWith } from '../bring-down.ts';
 import { defineCommand } from '../command.ts';
-import type { Connection } from '../connect.ts';
+import type { Connection } from '../connection.ts';
 import { findSupervisor } from '../daemons.ts';
 import { Departure } from '../departure.ts';
 import { locateState } from '../locate.ts';

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { EVENT_TYPES, type EventType, type SystemEvent } from '../../core/events.ts';
 import { EXIT, type ExitCode, fail } from '../../core/failures.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
-import type { Connection } from '../connect.ts';
+import type { Connection } from '../connection.ts';
 import { findSupervisor } from '../daemons.ts';
 import { openRecord, recentEvents, storedEvents, supervisorIfItAnswers } from '../history.ts';
 import { locateState } from '../locate.ts';

@@ -4,7 +4,7 @@ import { graphDocument } from '../../core/dependency-view.ts';
 import { EXIT, type ExitCode, FailureError } from '../../core/failures.ts';
 import { readBootDocument } from '../../supervisor/boot-document.ts';
 import type { CommandContext } from '../command.ts';
-import type { Connection } from '../connect.ts';
+import type { Connection } from '../connection.ts';
 import { findSupervisor } from '../daemons.ts';
 import { persistently } from '../persistently.ts';
 import { outputMask } from '../secrets.ts';

@@ -2,7 +2,7 @@ import type { StateFolder } from '../../adapters/state-folder.ts';
 import type { SystemEvent } from '../../core/events.ts';
 import { FailureError } from '../../core/failures.ts';
 import type { CommandContext } from '../command.ts';
-import type { Connection } from '../connect.ts';
+import type { Connection } from '../connection.ts';
 import { findSupervisor } from '../daemons.ts';
 
 /** Why no more events will come. */

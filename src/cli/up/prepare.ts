@@ -9,7 +9,7 @@ import type { SystemConfig } from '../../core/config/model.ts';
 import { fail } from '../../core/failures.ts';
 import { isEmptyPlan } from '../../core/plan.ts';
 import type { CommandContext } from '../command.ts';
-import type { Connection } from '../connect.ts';
+import type { Connection } from '../connection.ts';
 import { startSupervisor } from '../daemons.ts';
 import { locateFile } from '../locate.ts';
 import { requireKnown } from '../organs.ts';

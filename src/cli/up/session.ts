@@ -5,7 +5,7 @@ import { EXIT, fail } from '../../core/failures.ts';
 import type { StatusDocument } from '../../core/status.ts';
 import { bringDown } from '../bring-down.ts';
 import type { CommandContext } from '../command.ts';
-import type { Connection } from '../connect.ts';
+import type { Connection } from '../connection.ts';
 import { findSupervisor } from '../daemons.ts';
 import { lastLinesOf } from '../last-lines.ts';
 import { type Asked, persistently } from '../persistently.ts';

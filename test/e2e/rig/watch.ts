@@ -1,5 +1,6 @@
 import type { StateFolder } from '../../../src/adapters/state-folder.ts';
-import { type Connection, connectSupervisor } from '../../../src/cli/connect.ts';
+import { connectSupervisor } from '../../../src/cli/connect.ts';
+import type { Connection } from '../../../src/cli/connection.ts';
 import type { SystemEvent } from '../../../src/core/events.ts';
 import type { StatusDocument } from '../../../src/core/status.ts';
 
