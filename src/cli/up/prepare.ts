@@ -37,6 +37,8 @@ export interface Begun {
   readonly connection: Connection;
   readonly config: SystemConfig;
   readonly result: UpResult;
+  /** What was read anew, for the next command. */
+  readonly keepParsed: () => void;
 }
 
 /**
@@ -61,9 +63,8 @@ export async function beginUp(context: CommandContext, wish: UpWish, exitCodeFro
     assertSameSystem(started.value, config);
     const first = await withOwnVersion(context, folder, started.value);
     const begun = await ask(context, folder, first, config, wish);
-    loaded.value.parsed.keep(config);
     warnOfChanges(context, begun.result);
-    return { folder, config, ...begun };
+    return { folder, config, ...begun, keepParsed: () => loaded.value.parsed.keep(config) };
   } catch (error) {
     if (started.status === 'fulfilled') {
       started.value.close();

@@ -15,10 +15,22 @@ export async function up(context: CommandContext, wish: UpWish, manner: UpManner
   const interrupts = watchInterrupts(context);
   try {
     const begun = await beginUp(context, wish, manner.exitCodeFrom);
-    // Whatever shows the boot is loaded when the organs are on their way.
+    await outOfTheWayOf(begun.result.starting.length);
+    begun.keepParsed();
     const { UpSession } = await import('./session.ts');
     return await new UpSession(context, manner, begun, interrupts, startedAt).run();
   } finally {
     interrupts.release();
   }
 }
+
+/** About as long as the machine's processors are busy with starting one. */
+const ONE_STARTS_MS = 1;
+/** Nobody notices that a boot is shown this much later. */
+const MOST_MS = 200;
+
+/** What shows a boot, and every event that is heard of it, takes processor time from the organs that are being started. */
+const outOfTheWayOf = (starting: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, Math.min(starting * ONE_STARTS_MS, MOST_MS));
+  });
