@@ -29,6 +29,7 @@ const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** A peer that does not read what it is sent may fall behind by this much before it is cut off. */
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 /** The other side begins with the first of many frames while the rest is being made. */
+const FIRST_WRITE_CHARS = 512;
 const MAX_WRITE_CHARS = 8 * 1024;
 
 export interface ChannelOptions<Local extends Methods, Heard extends Notices> {
@@ -59,6 +60,8 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
   #nextId: number;
   /** What is said in one turn goes out in one write: a system call and a wake-up of the other side cost more than its text. */
   #outgoing = '';
+  /** What goes out before the turn is over. Grows within it: many small writes cost more than they are early. */
+  #enough = FIRST_WRITE_CHARS;
   #closed: Error | null | undefined;
 
   /** @param nextId of this side's first question here; those before it were put without this channel */
@@ -137,9 +140,16 @@ export class Channel<Local extends Methods, Remote extends Methods, Heard extend
   }
 
   #send(frame: Frame): void {
-    if (this.#outgoing === '') setImmediate(() => this.#flush());
+    if (this.#outgoing === '' && this.#enough === FIRST_WRITE_CHARS) setImmediate(() => this.#endTurn());
     this.#outgoing += `${JSON.stringify(frame)}\n`;
-    if (this.#outgoing.length > MAX_WRITE_CHARS) this.#flush();
+    if (this.#outgoing.length < this.#enough) return;
+    this.#flush();
+    this.#enough = Math.min(2 * this.#enough, MAX_WRITE_CHARS);
+  }
+
+  #endTurn(): void {
+    this.#flush();
+    this.#enough = FIRST_WRITE_CHARS;
   }
 
   #flush(): void {
