@@ -1,5 +1,5 @@
 /** zod's issues → findings in this program's words. Loaded only when there is an issue. */
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import type { Finding, Path } from './problem.ts';
 import { didYouMean } from './suggest.ts';
 

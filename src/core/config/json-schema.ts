@@ -1,5 +1,5 @@
 /** azora.schema.json, from the schema: what editors check and complete azora.yaml with. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { everything } from './occurring.ts';
 import { fileSchema } from './schema.ts';
 

@@ -1,8 +1,9 @@
 /** An organ, key by key. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { cronProblem } from './cron.ts';
 import type { Occurring } from './occurring.ts';
 import {
+  becomes,
   boolean,
   command,
   cpu,
@@ -46,22 +47,24 @@ const dependsOn = (of: Occurring) =>
         z.record(
           organName(),
           z.union(
-            [dependency(of), z.null().transform((): WrittenDependency => ({}))],
+            [dependency(of), becomes(z.null(), (): WrittenDependency => ({}))],
             expected('a map with condition, restart and required'),
           ),
         ),
       ],
       expected('a list of organs, or a map of organs to conditions'),
     )
-    .describe(
-      'What has to be up first. In a list, a task has to be completed, an organ with a health probe healthy, any other started.',
+    .check(
+      z.describe(
+        'What has to be up first. In a list, a task has to be completed, an organ with a health probe healthy, any other started.',
+      ),
     );
 
 const restartPolicy = () => z.enum(['always', 'on-failure', 'never'], expected('always, on-failure or never'));
 const restart = (of: Occurring) =>
   z.union(
     [
-      restartPolicy().transform((policy) => ({ policy })),
+      becomes(restartPolicy(), (policy) => ({ policy })),
       map(of, {
         policy: may(restartPolicy, 'Default: always for a service, never for a task.'),
         delay: may(duration, 'Before the first restart. Default: 500ms.'),
@@ -98,10 +101,12 @@ const organKeys = (of: Occurring) => ({
   ),
   schedule: may(
     () =>
-      plainText('a schedule').superRefine((value, context) => {
-        const problem = cronProblem(value);
-        if (problem) context.addIssue({ code: 'custom', message: problem });
-      }),
+      plainText('a schedule').check(
+        z.superRefine((value, context) => {
+          const problem = cronProblem(value);
+          if (problem) context.addIssue({ code: 'custom', message: problem });
+        }),
+      ),
     'Cron expression, five fields or six with seconds, on which a task runs. Overlapping runs are skipped.',
   ),
   depends_on: may(() => dependsOn(of)),
@@ -141,7 +146,7 @@ const organKeys = (of: Occurring) => ({
   ),
   restart: may(() => restart(of), 'Whether and how it is restarted when it exits.'),
   success_exit_codes: may(
-    () => z.array(int(0, 255), expected('a list of exit codes')).min(1, 'name at least one exit code'),
+    () => z.array(int(0, 255), expected('a list of exit codes')).check(z.minLength(1, 'name at least one exit code')),
     'Exit codes that are no failure. Default: [0].',
   ),
   stop: may(
@@ -165,7 +170,11 @@ const organKeys = (of: Occurring) => ({
     'Limits, held by the kernel (cgroup v2) where it lets azora, watched elsewhere; `azora status` says which.',
   ),
   user: may(
-    () => z.union([plainText().min(1, 'name a user'), z.int().min(0).transform(String)], expected('a user')),
+    () =>
+      z.union(
+        [plainText().check(z.minLength(1, 'name a user')), becomes(z.int().check(z.gte(0)), String)],
+        expected('a user'),
+      ),
     'The user it runs as, where azora may switch.',
   ),
   logs: may(() => logs(of), "Limits of its logs. Default: the system's."),
@@ -173,7 +182,7 @@ const organKeys = (of: Occurring) => ({
     () =>
       map(of, {
         paths: must(
-          () => z.array(path(), expected('a list of paths')).min(1, 'name at least one path'),
+          () => z.array(path(), expected('a list of paths')).check(z.minLength(1, 'name at least one path')),
           'Files and folders.',
         ),
         ignore: may(() => z.array(plainText(), expected('a list of patterns')), 'Patterns that do not count.'),
@@ -185,14 +194,13 @@ const organKeys = (of: Occurring) => ({
     () =>
       map(of, {
         prefix: must(
-          () => path().refine((value) => value.startsWith('/'), 'a prefix starts with "/"'),
+          () => path().check(z.refine((value) => value.startsWith('/'), 'a prefix starts with "/"')),
           'Path under which the gateway serves it.',
         ),
         rate_limit: may(
           () =>
-            plainText('a rate such as 100/s').refine(
-              (value) => /^[1-9]\d*\/(s|m|h)$/.test(value),
-              'write a rate as 100/s, 100/m or 100/h',
+            plainText('a rate such as 100/s').check(
+              z.refine((value) => /^[1-9]\d*\/(s|m|h)$/.test(value), 'write a rate as 100/s, 100/m or 100/h'),
             ),
           'Requests per client.',
         ),
@@ -214,10 +222,11 @@ const organKeys = (of: Occurring) => ({
     "Commands run around the organ's life.",
   ),
   labels: may(
-    () => z.record(z.string().min(1), scalarText(), expected('a map of labels')),
+    () => z.record(z.string().check(z.minLength(1)), scalarText(), expected('a map of labels')),
     'Anything, for people and tools.',
   ),
 });
-export const organ = (of: Occurring) => map(of, organKeys(of), 'a map that describes an organ').meta({ id: 'organ' });
+export const organ = (of: Occurring) =>
+  map(of, organKeys(of), 'a map that describes an organ').check(z.meta({ id: 'organ' }));
 
 export type WrittenOrgan = z.output<ReturnType<typeof organ>>;

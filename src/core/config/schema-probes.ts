@@ -1,7 +1,8 @@
 /** Health probes and checks: what is asked, and what is expected. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Occurring } from './occurring.ts';
 import {
+  becomes,
   boolean,
   command,
   expected,
@@ -24,9 +25,11 @@ const COMPARISON = /^(?:(?:>=|<=|>|<)\s*-?\d+(?:\.\d+)?|(?:==|!=)\s*\S.*)$/;
 const expectedJson = () =>
   z
     .union([z.string(), z.number(), z.boolean(), z.null()], expected('text, a number, true, false or null'))
-    .refine(
-      (value) => typeof value !== 'string' || !/^(?:[<>]=?|[!=]=)/.test(value) || COMPARISON.test(value),
-      'a comparison needs a number, as in ">= 11"',
+    .check(
+      z.refine(
+        (value) => typeof value !== 'string' || !/^(?:[<>]=?|[!=]=)/.test(value) || COMPARISON.test(value),
+        'a comparison needs a number, as in ">= 11"',
+      ),
     );
 
 const expectation = (of: Occurring) =>
@@ -48,22 +51,23 @@ const expectation = (of: Occurring) =>
   );
 
 const httpTarget = () =>
-  text('a path such as /healthz, or a URL').refine(
-    (value) => /^(\/|https?:\/\/|\0)/.test(value),
-    'write a path that starts with "/", or a URL that starts with http:// or https://',
+  text('a path such as /healthz, or a URL').check(
+    z.refine(
+      (value) => /^(\/|https?:\/\/|\0)/.test(value),
+      'write a path that starts with "/", or a URL that starts with http:// or https://',
+    ),
   );
 const method = () =>
   z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], expected('an HTTP method in capitals'));
 const tcpTarget = () =>
-  z
-    .union([int(1, 65535), text()], expected('a port, or host:port'))
-    .transform(String)
-    .refine((value) => /^(?:\d+|\S+:\d+)$/.test(value) || value.includes('\0'), 'write a port, or host:port');
+  becomes(z.union([int(1, 65535), text()], expected('a port, or host:port')), String).check(
+    z.refine((value) => /^(?:\d+|\S+:\d+)$/.test(value) || value.includes('\0'), 'write a port, or host:port'),
+  );
 
 const healthHttp = (of: Occurring) =>
   z.union(
     [
-      httpTarget().transform((path) => ({ path })),
+      becomes(httpTarget(), (path) => ({ path })),
       map(of, {
         path: must(httpTarget, "Path on the organ's first port, or a URL."),
         method: may(method, 'Default: GET.'),
@@ -104,12 +108,12 @@ const checkKeys = (of: Occurring) => ({
     () =>
       z.union(
         [
-          httpTarget().transform((path) => ({ path })),
+          becomes(httpTarget(), (path) => ({ path })),
           map(of, {
             path: must(httpTarget, "Path on the organ's first port, or a URL."),
             method: may(method, 'Default: GET, or POST with a body.'),
             headers: may(
-              () => z.record(z.string().min(1), scalarText(), expected('a map of headers')),
+              () => z.record(z.string().check(z.minLength(1)), scalarText(), expected('a map of headers')),
               'Request headers.',
             ),
             body: may(
@@ -131,7 +135,8 @@ const checkKeys = (of: Occurring) => ({
   expect: may(() => expectation(of), 'What the answer must be.'),
   timeout: may(period, 'No answer by then is a failure. Default: 10s.'),
 });
-export const check = (of: Occurring) => map(of, checkKeys(of), 'a map with http, tcp or exec').meta({ id: 'check' });
+export const check = (of: Occurring) =>
+  map(of, checkKeys(of), 'a map with http, tcp or exec').check(z.meta({ id: 'check' }));
 export const securityCheck = (of: Occurring) =>
   map(
     of,
@@ -144,7 +149,7 @@ export const securityCheck = (of: Occurring) =>
       remedy: may(() => plainText('a remedy'), 'What to do about it: told to people, and to whoever decides.'),
     },
     'a map with http, tcp or exec',
-  ).meta({ id: 'security-check' });
+  ).check(z.meta({ id: 'security-check' }));
 export const verification = (of: Occurring) => {
   const { organ: _organ, ...keys } = checkKeys(of);
   return map(of, keys, 'a map with http, tcp or exec');

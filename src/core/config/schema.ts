@@ -2,10 +2,11 @@
  * What a user may write in azora.yaml: the single source of its validation, of azora.schema.json and of the reference page
  * (scripts/generate.ts). Key by key as the contract lists them; defaults are normalize.ts's, and are said here in words.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { EVENT_TYPES } from '../events.ts';
 import type { Occurring } from './occurring.ts';
 import {
+  becomes,
   durationUpTo,
   expected,
   map,
@@ -36,16 +37,18 @@ export function fileSchema(of: Occurring) {
     of,
     {
       version: may(
-        () => z.union([z.literal(1), z.literal('1').transform((): 1 => 1)], expected('1, the only version there is')),
+        () => z.union([z.literal(1), becomes(z.literal('1'), (): 1 => 1)], expected('1, the only version there is')),
         'Of this format: 1.',
       ),
       name: may(
         () =>
           z
             .string(expected('a name'))
-            .regex(
-              SYSTEM_NAME,
-              'a system\'s name starts with a-z or 0-9 and goes on with at most 62 of a-z, 0-9, ".", "_" and "-"',
+            .check(
+              z.regex(
+                SYSTEM_NAME,
+                'a system\'s name starts with a-z or 0-9 and goes on with at most 62 of a-z, 0-9, ".", "_" and "-"',
+              ),
             ),
         "Of the system. Default: the folder's name.",
       ),
@@ -68,7 +71,7 @@ export function fileSchema(of: Occurring) {
               () =>
                 z.array(
                   map(of, {
-                    name: must(() => plainText('a name').min(1, 'a step has a name'), 'Shown at boot.'),
+                    name: must(() => plainText('a name').check(z.minLength(1, 'a step has a name')), 'Shown at boot.'),
                     organs: must(() => organList('a list of organs'), 'The organs that boot in this step.'),
                   }),
                   expected('a list of steps'),
@@ -98,7 +101,7 @@ export function fileSchema(of: Occurring) {
                 map(of, {
                   organ: must(organName, 'Who decides.'),
                   path: must(
-                    () => path().refine((value) => value.startsWith('/'), 'a path starts with "/"'),
+                    () => path().check(z.refine((value) => value.startsWith('/'), 'a path starts with "/"')),
                     'Where reports are posted.',
                   ),
                   at: may(
@@ -148,7 +151,10 @@ export function fileSchema(of: Occurring) {
         () =>
           z.partialRecord(
             z.enum(EVENT_TYPES),
-            oneOrMore(text('a command or a URL').min(1, 'a command or a URL'), 'a command or a URL, or a list of them'),
+            oneOrMore(
+              text('a command or a URL').check(z.minLength(1, 'a command or a URL')),
+              'a command or a URL, or a list of them',
+            ),
             {
               error: (issue) =>
                 (issue.code as string) === 'unrecognized_keys' ? EVENT_TYPES.join(' ') : 'a map of events and commands',
