@@ -1,6 +1,6 @@
 import type { OrganConfig } from '../../core/config/model.ts';
 import type { Normalized } from '../../core/config/normalize.ts';
-import { crypto } from '../crypto.ts';
+import { sha256 } from '../crypto.ts';
 
 /** SHA-256 of what the file means: without the caller's environment, the file's place and the lines that things stand on. */
 export function configHash({ file: _file, callerEnv: _env, organs, ...system }: Normalized['config']): string {
@@ -8,10 +8,7 @@ export function configHash({ file: _file, callerEnv: _env, organs, ...system }: 
   const meanings = Object.keys(organs)
     .sort()
     .map((name) => meaningOf(organs[name]!, inOrderOf));
-  return crypto()
-    .createHash('sha256')
-    .update(JSON.stringify([inOrder(system), meanings]))
-    .digest('hex');
+  return sha256(JSON.stringify([inOrder(system), meanings]));
 }
 
 /** An organ has its keys in the order of `normalizeOrgan`; below these are maps in the order of the file. */
