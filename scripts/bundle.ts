@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
+import { withPlainMethods } from './plain-yaml.ts';
 
 /**
  * Puts src/ and the packages it uses together into a few files of JavaScript: for the npm package (Node strips no types below
@@ -58,7 +59,7 @@ export async function bundle({ entries, build, external, plugins = [] }: BundleO
     input: Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(root, 'src', path)])),
     platform: 'node',
     external: [...external],
-    plugins: [...plugins, standIns()],
+    plugins: [...plugins, standIns(), { name: 'plain-yaml', transform: (code, id) => withPlainMethods(id, code) }],
     transform: { target: 'node22', define: { AZORA_BUILD: JSON.stringify(build) } },
     checks: { ineffectiveDynamicImport: false }, // in a group that is loaded anyway
     onwarn: (warning) => {
