@@ -159,13 +159,19 @@ async function nextLook(folder: StateFolder, version: string): Promise<Connectio
     setTimeout(resolve, LOOK_AGAIN_MS);
   });
   try {
-    const connection = await connectSupervisor(folder, version);
+    const connection = await connectDirectly(folder, version);
     if (connection) return connection;
     await changed;
-    return connectSupervisor(folder, version);
+    return await connectDirectly(folder, version);
   } finally {
     watcher.close();
   }
+}
+
+/** Whoever waits for it has nothing else to do, and something to ask as soon as it is there. */
+async function connectDirectly(folder: StateFolder, version: string): Promise<Connection | null> {
+  const greeting = greetNow(folder, version, false);
+  return greeting ? answered(folder, version, greeting) : connectSupervisor(folder, version);
 }
 
 /** With the last words of those who should have started. */
