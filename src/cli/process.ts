@@ -1,3 +1,4 @@
+import { endNow } from '../adapters/end-now.ts';
 import type { ContextSignal } from './command.ts';
 import { cannotWrite, directStream } from './direct-stream.ts';
 import { main } from './main.ts';
@@ -36,6 +37,8 @@ export async function runCli(argv: readonly string[], { isBrief }: { readonly is
       return () => process.off(signal, listener);
     },
   });
+  // Nothing is open, and all is written.
+  if (isBrief && streams.length === 0) endNow(code);
   // An open connection must not keep the command from ending; what was written must be out before.
   await Promise.all(streams.map((stream) => new Promise((done) => stream.write('', done))));
   process.exit(code);
