@@ -132,3 +132,52 @@ describe('a peer that sends nonsense', () => {
     await expectService();
   });
 });
+
+describe('what is said', () => {
+  test('of many things in one turn the first goes out before the turn is over', () => {
+    const written: string[] = [];
+    const pipe = {
+      on: () => pipe,
+      write: (text: string) => written.push(text),
+      writableEnded: false,
+      writableLength: 0,
+    };
+    const channel = new Channel<Nothing, Nothing, Nothing, { readonly told: unknown }>(pipe as unknown as Socket, {
+      methods: {},
+      notices: {},
+    });
+    const tell = (count: number): void => {
+      for (let i = 0; i < count; i++) channel.notify('told', 'x'.repeat(600));
+    };
+    tell(1);
+    expect(written).toHaveLength(1);
+    // Less often the more there is.
+    tell(99);
+    const early = written.length;
+    expect(early).toBeGreaterThan(5);
+    expect(early).toBeLessThan(20);
+  });
+
+  test('arrives whole and in order, however much it is', async () => {
+    const socket = await dial();
+    const channel = new Channel<Nothing, Asked, Nothing, { readonly told: unknown }>(socket, {
+      methods: {},
+      notices: {},
+    });
+    const sizes = Array.from({ length: 400 }, (_, i) => (i * i * 7) % 3001);
+    for (const size of sizes) channel.notify('told', 'x'.repeat(size));
+    await channel.request('echo', null);
+    for (const size of sizes) channel.notify('told', 'y'.repeat(size));
+    await channel.request('echo', null);
+    expect(heard).toEqual([...sizes.map((size) => 'x'.repeat(size)), ...sizes.map((size) => 'y'.repeat(size))]);
+  });
+
+  test('before there was this channel is answered to it', async () => {
+    const socket = await dial();
+    socket.write('{"id":1,"method":"echo","params":"early"}\n{"id":2,"method":"echo","params":"earlier"}\n');
+    const channel = new Channel<Nothing, Asked, Nothing, Nothing>(socket, { methods: {}, notices: {} }, 2);
+    const answer = channel.answerTo('echo');
+    expect(await channel.request('echo', 'late')).toBe('late');
+    expect(await answer).toBe('earlier');
+  });
+});
