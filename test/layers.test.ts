@@ -9,7 +9,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 const ORGANS = fileURLToPath(new URL('../organs', import.meta.url));
 const LAYERS = ['core', 'adapters', 'keeper', 'supervisor', 'cli'];
 /** Pure computation that the core may use: the schema, and the flat order of the graph. */
-const CORE_PACKAGES = ['zod', 'toposort'];
+const CORE_PACKAGES = ['zod/mini', 'toposort'];
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
