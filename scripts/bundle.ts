@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
-import { withPlainMethods } from './plain-yaml.ts';
+import { PLAIN_FILES, withPlainMethods } from './plain-yaml.ts';
 
 /**
  * Puts src/ and the packages it uses together into a few files of JavaScript: for the npm package (Node strips no types below
@@ -59,7 +59,7 @@ export async function bundle({ entries, build, external, plugins = [] }: BundleO
     input: Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(root, 'src', path)])),
     platform: 'node',
     external: [...external],
-    plugins: [...plugins, standIns(), { name: 'plain-yaml', transform: (code, id) => withPlainMethods(id, code) }],
+    plugins: [...plugins, standIns(), plainYaml()],
     transform: { target: 'node22', define: { AZORA_BUILD: JSON.stringify(build) } },
     checks: { ineffectiveDynamicImport: false }, // in a group that is loaded anyway
     onwarn: (warning) => {
@@ -126,6 +126,24 @@ function standIns(): Plugin {
     resolveId: (id, importer) =>
       STAND_INS.some((each) => each.id === id && importer?.includes(each.of)) ? name(id) : null,
     load: (id) => STAND_INS.find((each) => name(each.id) === id)?.code ?? null,
+  };
+}
+
+/** Of a package whose files have other names, nothing would be made: that is to be known. */
+function plainYaml(): Plugin {
+  let made = 0;
+  return {
+    name: 'plain-yaml',
+    transform(code, id) {
+      const plain = withPlainMethods(id, code);
+      if (plain !== null) made++;
+      return plain;
+    },
+    buildEnd() {
+      const isInside = [...this.getModuleIds()].some((id) => id.includes('/yaml/'));
+      if (isInside && made !== PLAIN_FILES)
+        throw new Error(`${made} of ${PLAIN_FILES} files of yaml have plain methods`);
+    },
   };
 }
 

@@ -11,6 +11,9 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   '/yaml/dist/parse/lexer.js': ['lex'],
   '/yaml/dist/parse/parser.js': ['next', 'end'],
 };
+/** So many files of the package are made plain. */
+export const PLAIN_FILES = Object.keys(PARTS).length;
+
 /** Calls the others, and needs nothing but that their answers can be gone through. */
 const LEFT = 'parse';
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { monotonic } from '../adapters/clock.ts';
+import { canAskNow } from '../adapters/control/ask-now.ts';
 import { Channel } from '../adapters/socket/channel.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
 import { turn } from '../adapters/turn.ts';
@@ -118,9 +119,14 @@ async function awaitSupervisor(
     });
   }
   const greeted = busy && (await greetMeanwhile(folder, version, busy));
+  const told = (found: Connection): Connection =>
+    keeper?.gaveUp ? { ...found, notice: afterDeaths(keeper.gaveUp) } : found;
+  if (greeted) return told(greeted);
+  // Whoever has been busy is a command that has something to ask, and nothing else to do.
+  const connect = busy ? connectDirectly : connectSupervisor;
   while (monotonic() < deadline && failed === null) {
-    const found = greeted ?? (await nextLook(folder, version));
-    if (found) return keeper?.gaveUp ? { ...found, notice: afterDeaths(keeper.gaveUp) } : found;
+    const found = await nextLook(folder, () => connect(folder, version));
+    if (found) return told(found);
     if (!isOfUse()) return null;
   }
   return cannotStart(folder, failed ?? `it did not answer within ${START_TIMEOUT_MS / 1000} s`);
@@ -135,7 +141,7 @@ async function greetMeanwhile(
   version: string,
   busy: Promise<unknown>,
 ): Promise<Connection | null> {
-  let isBusy = true;
+  let isBusy = canAskNow();
   const free = (): void => {
     isBusy = false;
   };
@@ -151,7 +157,7 @@ async function greetMeanwhile(
 }
 
 /** Tries to connect, now and after the next change in the folder of sockets. */
-async function nextLook(folder: StateFolder, version: string): Promise<Connection | null> {
+async function nextLook(folder: StateFolder, connect: () => Promise<Connection | null>): Promise<Connection | null> {
   const watcher = watch(folder.run);
   const changed = new Promise<void>((resolve) => {
     watcher.once('change', () => resolve());
@@ -159,16 +165,15 @@ async function nextLook(folder: StateFolder, version: string): Promise<Connectio
     setTimeout(resolve, LOOK_AGAIN_MS);
   });
   try {
-    const connection = await connectDirectly(folder, version);
+    const connection = await connect();
     if (connection) return connection;
     await changed;
-    return await connectDirectly(folder, version);
+    return await connect();
   } finally {
     watcher.close();
   }
 }
 
-/** Whoever waits for it has nothing else to do, and something to ask as soon as it is there. */
 async function connectDirectly(folder: StateFolder, version: string): Promise<Connection | null> {
   const greeting = greetNow(folder, version, false);
   return greeting ? answered(folder, version, greeting) : connectSupervisor(folder, version);

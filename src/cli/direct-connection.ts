@@ -70,9 +70,9 @@ function goingOn(talk: DirectTalk, hello: Hello): Connection {
     closed: talk.closed,
     request: async (method, params, timeoutMs) => {
       if (channel) return channel.request(method, params, timeoutMs);
-      talk.ask(NEXT, method, params);
+      const rest = talk.ask(NEXT, method, params);
       const notices = { event: (event: SystemEvent) => listener(event) };
-      channel = new Channel(talk.handOver(), { methods: {}, notices, onClose: () => talk.hasEnded() }, NEXT);
+      channel = new Channel(talk.handOver(rest), { methods: {}, notices, onClose: () => talk.hasEnded() }, NEXT);
       return channel.answerTo(method, timeoutMs);
     },
     onEvent: (given) => {
@@ -99,9 +99,10 @@ class DirectTalk {
     });
   }
 
-  ask(id: number, method: string, params: unknown): void {
+  /** Answers what the other side has not taken yet. */
+  ask(id: number, method: string, params: unknown): Buffer {
     if (this.#hasEnded) endedBefore(method);
-    this.#orClose(method, () => sendNow(this.#fd, lineOf({ id, method, params })));
+    return this.#orClose(method, () => sendNow(this.#fd, lineOf({ id, method, params })));
   }
 
   answerTo(id: number, method: string): unknown {
@@ -116,10 +117,12 @@ class DirectTalk {
     });
   }
 
-  /** The other side has said nothing that was not read. */
-  handOver(): Socket {
+  /** The other side has said nothing that was not read: it answers, and tells nobody who has not asked for it. */
+  handOver(rest: Buffer): Socket {
     const { Socket } = process.getBuiltinModule('node:net');
-    return new Socket({ fd: this.#fd });
+    const socket = new Socket({ fd: this.#fd });
+    if (rest.length > 0) socket.write(rest);
+    return socket;
   }
 
   hasEnded(): void {

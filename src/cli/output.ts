@@ -62,7 +62,7 @@ interface Opened {
 }
 
 function describe(stream: RawStream, env: Env, noColor: boolean): Opened {
-  // Asked once: listr2, when told to draw on stderr, says of process.stdout too that it is a terminal.
+  // Asked once, and before listr2 is told to draw: see ttyView.
   const isTTY = stream.isTTY === true;
   return { stream, isTTY, style: new Chalk({ level: colorLevel(env, isTTY, noColor) }) };
 }

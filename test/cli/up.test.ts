@@ -286,6 +286,25 @@ describe('azora up in the foreground', () => {
     expect(await up).toMatchObject({ code: 0, stderr: expect.stringContaining('was stopped by another command') });
   });
 
+  test.each([
+    ['system-stopped', 1, 'the system was stopped by another command'],
+    ['emergency-shutdown', 5, 'Nothing starts until: azora emergency --clear'],
+  ] as const)('knows of %s before it shows the boot', async (type, code, said) => {
+    const starting = Array.from({ length: 200 }, (_, i) => `mint-${i}`); // it stays out of their way for so many ms
+    const supervisor: FakeSupervisor = await FakeSupervisor.start(ready, {
+      up: () => {
+        setTimeout(() => {
+          supervisor.tell(type, null);
+          supervisor.end();
+        }, 50);
+        return { ...UP, starting };
+      },
+    });
+    await using _ = supervisor;
+    const up = await azora([...plain, 'up', '-d'], { cwd: supervisor.home });
+    expect(up).toMatchObject({ code, stderr: expect.stringContaining(said) });
+  });
+
   test('--exit-code-from ends everything with the code of the organ', async () => {
     await using supervisor = await supervisorThatBoots();
     const up = azora([...plain, 'up', '--exit-code-from', 'mint'], { cwd: supervisor.home });

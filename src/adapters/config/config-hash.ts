@@ -23,7 +23,7 @@ function inOrder(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inOrder);
   const map = value as Record<string, unknown>;
   // Of a command only what is executed counts, not how it was written.
-  if ('argv' in map) return inOrder(map.argv);
+  if (Array.isArray(map.argv) && typeof map.shell === 'boolean') return inOrder(map.argv);
   const keys = Object.keys(map).sort();
   return Object.fromEntries(keys.map((key) => [key, inOrder(map[key])]));
 }

@@ -1,9 +1,9 @@
-import { closeSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, readSync, writeSync } from 'node:fs';
 import { loadLibc } from '../libc.ts';
 
 /**
- * A unix socket that is connected, written and read without an event loop, for a command that has one question and nothing to do before
- * the answer: Node's sockets take 4 ms to be loaded and connected, this takes 1.
+ * A unix socket that is connected, written and read without an event loop, for a command whose first question is due before it has any
+ * other use for Node's sockets: these take 4 ms to be loaded and connected, this takes 1.
  */
 
 /** Linux' own numbers. */
@@ -13,9 +13,13 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const SO_SNDTIMEO = 21;
+const F_SETFL = 4;
 /** What struct sockaddr_un has room for, with the zero behind it. */
 const MAX_PATH_BYTES = 108;
 const READ_BYTES = 64 * 1024;
+
+/** Whether there is this way on this machine. */
+export const canAskNow = (): boolean => process.platform === 'linux' && loadLibc() !== null;
 
 /**
  * Connects and sends the text. Its descriptor, for `linesOf`; null: by this way it cannot be, and Node's sockets say why.
@@ -27,6 +31,7 @@ export function askNow(path: string, text: string, timeoutMs: number): number | 
   const setsockopt = libc?.bind('int setsockopt(int fd, int level, int name, void *value, uint size)');
   const connect = libc?.bind('int connect(int fd, void *address, uint size)');
   const name = Buffer.from(`${path}\0`);
+  const bytes = Buffer.from(text);
   if (!socket || !setsockopt || !connect || name.length > MAX_PATH_BYTES) return null;
   const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return null;
@@ -35,7 +40,7 @@ export function askNow(path: string, text: string, timeoutMs: number): number | 
   const address = Buffer.concat([Buffer.from(new Uint16Array([AF_UNIX]).buffer), name]);
   try {
     if (connect(fd, address, address.length) === 0) {
-      sendNow(fd, text);
+      for (let at = 0; at < bytes.length; ) at += unlessInterrupted(() => writeSync(fd, bytes, at));
       return fd;
     }
   } catch {
@@ -45,10 +50,20 @@ export function askNow(path: string, text: string, timeoutMs: number): number | 
   return null;
 }
 
-/** Sends more. Throws the system's EAGAIN when the other side has not taken it in time, and EPIPE when that has ended. */
-export function sendNow(fd: number, text: string): void {
+/**
+ * Sends as much as is taken at once, and never waits from then on: what is left is for Node's socket to send. Throws the system's EPIPE
+ * when the other side has ended.
+ */
+export function sendNow(fd: number, text: string): Buffer {
   const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) at += unlessInterrupted(() => writeSync(fd, bytes, at));
+  loadLibc()?.fcntl(fd, F_SETFL, constants.O_NONBLOCK);
+  let at = 0;
+  try {
+    while (at < bytes.length) at += unlessInterrupted(() => writeSync(fd, bytes, at));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+  }
+  return bytes.subarray(at);
 }
 
 /** The lines that come, until the other side ends. Throws the system's EAGAIN when none has come in time. */

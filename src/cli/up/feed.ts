@@ -25,7 +25,15 @@ export class Feed {
   #left = false;
 
   constructor(
-    source: { context: CommandContext; folder: StateFolder; connection: Connection; bootId: string; since: number },
+    source: {
+      context: CommandContext;
+      folder: StateFolder;
+      connection: Connection;
+      bootId: string;
+      since: number;
+      /** What ended it before this was there. */
+      ends: readonly SystemEvent[];
+    },
     listener: (event: SystemEvent) => void,
   ) {
     this.#context = source.context;
@@ -34,6 +42,7 @@ export class Feed {
     this.#current = source.connection;
     this.#lastId = source.since;
     this.#listener = listener;
+    for (const event of source.ends) this.#noteEnd(event);
     this.ended = this.#follow();
   }
 
@@ -67,14 +76,19 @@ export class Feed {
     this.#current.onEvent((event) => {
       if (event.bootId !== this.#bootId || event.id <= this.#lastId || this.#left) return;
       this.#lastId = event.id;
-      if (event.type === 'system-stopped') this.#end ??= 'down';
-      if (event.type === 'emergency-shutdown') this.#end = 'emergency';
+      this.#noteEnd(event);
       this.#listener(event);
     });
     await this.#current.request('subscribe', { since: this.#lastId, types: null }).catch((error) => {
       // It ended in between, which `closed` tells.
       if (!(error instanceof FailureError) || error.failure.kind !== 'unreachable') throw error;
     });
+  }
+
+  #noteEnd({ bootId, type }: SystemEvent): void {
+    if (bootId !== this.#bootId) return;
+    if (type === 'system-stopped') this.#end ??= 'down';
+    if (type === 'emergency-shutdown') this.#end = 'emergency';
   }
 
   #say(text: string): void {

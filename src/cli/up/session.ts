@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { monotonic } from '../../adapters/clock.ts';
 import { readLatch } from '../../adapters/latch.ts';
 import type { SystemConfig } from '../../core/config/model.ts';
+import type { SystemEvent } from '../../core/events.ts';
 import { EXIT, fail } from '../../core/failures.ts';
 import type { StatusDocument } from '../../core/status.ts';
 import { bringDown } from '../bring-down.ts';
@@ -38,23 +40,36 @@ type Turn =
 const organOf = ({ organs }: SystemConfig, instance: string): string =>
   organs[instance] ? instance : instance.slice(0, instance.lastIndexOf('-'));
 
+/** What was begun before the boot is shown. */
+export interface Meanwhile {
+  readonly interrupts: Interrupts;
+  /** When the command was typed: ms since 1970. */
+  readonly startedAt: number;
+  /** When the boot had been asked for, by the monotonic clock. */
+  readonly waitedSince: number;
+  /** What has ended it since. */
+  readonly ends: readonly SystemEvent[];
+}
+
 /** What follows once the supervisor has taken the boot on. */
 export class UpSession {
   readonly #context: CommandContext;
   readonly #manner: UpManner;
   readonly #begun: Begun;
+  readonly #meanwhile: Meanwhile;
   readonly #interrupts: Interrupts;
   readonly #startedAt: number;
   /** This command began the boot and stays: when it ends, so does the system. */
   readonly #owns: boolean;
   readonly #outputs: ViewOutputs;
 
-  constructor(context: CommandContext, manner: UpManner, begun: Begun, interrupts: Interrupts, startedAt: number) {
+  constructor(context: CommandContext, manner: UpManner, begun: Begun, meanwhile: Meanwhile) {
     this.#context = context;
     this.#manner = manner;
     this.#begun = begun;
-    this.#interrupts = interrupts;
-    this.#startedAt = startedAt;
+    this.#meanwhile = meanwhile;
+    this.#interrupts = meanwhile.interrupts;
+    this.#startedAt = meanwhile.startedAt;
     this.#owns = begun.result.booted && !manner.detach;
     this.#outputs = { stdout: context.stdout, stderr: context.stderr, lastLines: lastLinesOf(begun.folder) };
   }
@@ -73,6 +88,7 @@ export class UpSession {
         connection,
         bootId: result.bootId,
         since: this.#joins(awaited.whole) ? 0 : result.since,
+        ends: this.#meanwhile.ends,
       },
       (event) => {
         boot.event(event);
@@ -85,7 +101,9 @@ export class UpSession {
       feed.ended.then((how): Turn => ({ kind: 'ended', how })),
       ends.wanted.then((end): Turn => ({ kind: 'wanted', end })),
     ];
-    const timer = deadline(this.#manner.waitTimeoutMs);
+    const waited = monotonic() - this.#meanwhile.waitedSince;
+    const { waitTimeoutMs } = this.#manner;
+    const timer = deadline(waitTimeoutMs && Math.max(0, waitTimeoutMs - waited));
     let turn = await Promise.race([
       ...others,
       boot.outcome.then((outcome): Turn => ({ kind: 'boot', outcome })),

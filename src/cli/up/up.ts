@@ -1,6 +1,8 @@
+import { monotonic } from '../../adapters/clock.ts';
+import type { EventType, SystemEvent } from '../../core/events.ts';
 import type { CommandContext } from '../command.ts';
 import { watchInterrupts } from './interrupts.ts';
-import { beginUp, type UpWish } from './prepare.ts';
+import { type Begun, beginUp, type UpWish } from './prepare.ts';
 
 export interface UpManner {
   readonly detach: boolean;
@@ -15,13 +17,25 @@ export async function up(context: CommandContext, wish: UpWish, manner: UpManner
   const interrupts = watchInterrupts(context);
   try {
     const begun = await beginUp(context, wish, manner.exitCodeFrom);
+    const waitedSince = monotonic();
+    const ends = endsOf(begun);
     await outOfTheWayOf(begun.result.starting.length);
     begun.keepParsed();
     const { UpSession } = await import('./session.ts');
-    return await new UpSession(context, manner, begun, interrupts, startedAt).run();
+    return await new UpSession(context, manner, begun, { interrupts, startedAt, waitedSince, ends }).run();
   } finally {
     interrupts.release();
   }
+}
+
+/** What ends a boot: heard from the beginning, since whoever has gone cannot be asked. */
+const ENDS: readonly EventType[] = ['system-stopped', 'emergency-shutdown'];
+
+function endsOf({ connection, result }: Begun): SystemEvent[] {
+  const ends: SystemEvent[] = [];
+  connection.onEvent((event) => ends.push(event));
+  connection.request('subscribe', { since: result.since, types: ENDS }).catch(() => {}); // it has gone
+  return ends;
 }
 
 /** About as long as the machine's processors are busy with starting one. */

@@ -103,19 +103,21 @@ export const duration = once(() => durationUpTo(LONGEST_TIMER_MS));
 /** A duration of which nothing happens in zero time. */
 export const period = once(() => duration().check(z.refine((ms) => ms > 0, 'must be longer than 0s')));
 
+const NOTHING = 'must be more than 0 bytes';
+
 /** In bytes. */
 export const size = once(() => {
   const what = 'a size such as 512Mi, 10MB or 1GiB';
   const asText = parsed('size', what, /^\d+(\.\d+)?\s*([kKmMgGtT]i?[bB]?|[bB])?$/, parseSize);
-  const number = z.int().check(z.gte(1));
-  return z.union([number, asText], expected(what)).check(z.refine((bytes) => bytes > 0, 'must be more than 0 bytes'));
+  const number = z.int(expected(what)).check(z.gte(1, NOTHING));
+  return z.union([number, asText], expected(what)).check(z.refine((bytes) => bytes > 0, NOTHING));
 });
 
 /** In cores. */
 export const cpu = once(() => {
   const what = 'an amount of cpu such as 250m, 0.5 or 2';
   return z.union(
-    [z.number().check(z.positive()), parsed('amount of cpu', what, /^\d+(\.\d+)?m?$/, parseCpu)],
+    [z.number(expected(what)).check(z.positive(what)), parsed('amount of cpu', what, /^\d+(\.\d+)?m?$/, parseCpu)],
     expected(what),
   );
 });
@@ -124,13 +126,13 @@ export const cpu = once(() => {
 export function int(min: number, max: number, what = `a whole number from ${min} to ${max}`) {
   const number = z.int(expected(what)).check(z.gte(min, what), z.lte(max, what));
   const asText = becomes(z.string().check(z.regex(/^\d+$/)), Number);
-  const asNumber = z.pipe(asText, z.int().check(z.gte(min), z.lte(max)));
+  const asNumber = z.pipe(asText, z.int(expected(what)).check(z.gte(min, what), z.lte(max, what)));
   return z.union([number, asNumber], expected(what));
 }
 
 /** A number within bounds, or such a number as text. */
 export function number(min: number, max: number, what: string) {
-  const within = () => z.number().check(z.gte(min), z.lte(max));
+  const within = () => z.number(expected(what)).check(z.gte(min, what), z.lte(max, what));
   const asText = becomes(z.string().check(z.regex(/^\d+(\.\d+)?$/)), Number);
   return z.union([within(), z.pipe(asText, within())], expected(what));
 }

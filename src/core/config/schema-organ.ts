@@ -172,7 +172,10 @@ const organKeys = (of: Occurring) => ({
   user: may(
     () =>
       z.union(
-        [plainText().check(z.minLength(1, 'name a user')), becomes(z.int().check(z.gte(0)), String)],
+        [
+          plainText().check(z.minLength(1, 'name a user')),
+          becomes(z.int(expected('a user')).check(z.gte(0, 'a user')), String),
+        ],
         expected('a user'),
       ),
     'The user it runs as, where azora may switch.',
@@ -222,7 +225,7 @@ const organKeys = (of: Occurring) => ({
     "Commands run around the organ's life.",
   ),
   labels: may(
-    () => z.record(z.string().check(z.minLength(1)), scalarText(), expected('a map of labels')),
+    () => z.record(z.string().check(z.minLength(1, 'it is empty')), scalarText(), expected('a map of labels')),
     'Anything, for people and tools.',
   ),
 });

@@ -113,7 +113,8 @@ const checkKeys = (of: Occurring) => ({
             path: must(httpTarget, "Path on the organ's first port, or a URL."),
             method: may(method, 'Default: GET, or POST with a body.'),
             headers: may(
-              () => z.record(z.string().check(z.minLength(1)), scalarText(), expected('a map of headers')),
+              () =>
+                z.record(z.string().check(z.minLength(1, 'it is empty')), scalarText(), expected('a map of headers')),
               'Request headers.',
             ),
             body: may(

@@ -88,6 +88,15 @@ describe('one mistake', () => {
       web('ports: { http: 99999 }'),
       '4:20 expected a port: a number from 1 to 65535, or auto, found 99999',
     ],
+    [
+      'a port as text',
+      web('ports: { http: "99999" }'),
+      '4:20 expected a port: a number from 1 to 65535, or auto, found "99999"',
+    ],
+    ['too much jitter', web('restart: { jitter: 25 }'), '4:24 expected a number from 0 to 1, found 25'],
+    ['too small a factor', web('restart: { factor: "0.5" }'), '4:24 expected a factor from 1 to 100, found "0.5"'],
+    ['no memory', web('resources: { memory: 0 }'), '4:26 must be more than 0 bytes'],
+    ['an empty label', web('labels: { "": x }'), '4:15 "" is not a name here: it is empty'],
     ['port 0', web('ports: { http: 0 }'), '4:20 expected a port: a number from 1 to 65535, or auto, found 0'],
     [
       'a bad word of a few',

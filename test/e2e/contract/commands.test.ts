@@ -89,6 +89,19 @@ describe('azora itself', () => {
     expect(stripVTControlCharacters(plainThere.stdout)).toMatch(line);
   });
 
+  test('a boot that is shown on a terminal leaves what goes elsewhere without colours', async () => {
+    await using other = await rig.system({
+      yaml: { organs: { a: { command: 'echo hello; sleep 1; exit 3', restart: 'never' } } },
+    });
+    const line = `${rig.azora} up --exit-code-from a > lines`;
+    const env = { TERM: 'xterm-256color' };
+    const shown = await other.expect(3, ['-qec', line, '/dev/null'], { program: 'script', env });
+    expect(shown.stdout).toContain('\x1b[32m');
+    const lines = readFileSync(other.path('lines'), 'utf8');
+    expect(lines).toContain('a | hello\n');
+    expect(lines).not.toContain('\x1b');
+  });
+
   test('--version, --help', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
     expect(await out(0, '--version')).toContain(version);

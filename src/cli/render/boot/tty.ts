@@ -13,6 +13,8 @@ import { deferredReports } from './view.ts';
  * tasks only follow the events. Failures are told below it once it has ended.
  */
 export function ttyView(plan: BootPlan, outputs: ViewOutputs): EventView {
+  // From now on listr2 says of process.stdout that it is a terminal, which may not be so.
+  void outputs.stdout.isTTY;
   const board = new Board();
   const reports = deferredReports(outputs);
   const tasks = listOfTasks(plan, board, outputs.stderr);
