@@ -40,10 +40,17 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
  * against the organs at a boot. A young generation that most commands' start fits into; each MB more makes the start of every command 0.1 ms longer
  * (daemons set their own). No inspector on SIGUSR1. The environment's NODE_OPTIONS is meant for organs, `cli` leaves it
  * alone and lets azora start its keeper with options of its own.
+ *
+ * The hash tables in Node's snapshot stay as they are, instead of being made anew by a seed of each process's own: a seventh of
+ * Node's start. V8 uses nothing that was compiled ahead under other flags, so src/binary/main.ts takes that flag back once the
+ * snapshot has been read, for which it needs what Node's own tests use. What that costs: docs/decisions/2026-11-23-single-binary.md.
  */
 const EXEC_ARGV = [
   '--v8-pool-size=1',
   '--min-semi-space-size=8',
+  '--no-rehash-snapshot',
+  '--expose-internals',
+  '--disable-warning=internal/test/binding',
   '--disable-sigusr1',
   '--disable-warning=ExperimentalWarning',
 ];

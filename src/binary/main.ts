@@ -5,10 +5,16 @@
  */
 import type { ProgramIndex } from './index.ts';
 
+startedUnderOtherFlags();
+
 const { getAsset, getRawAsset } = process.getBuiltinModule('node:sea');
 const { Script } = process.getBuiltinModule('node:vm');
 const { join } = process.getBuiltinModule('node:path').posix;
 
+/** Of Node's lib/internal/test/binding.js. */
+interface InternalTestBinding {
+  internalBinding(name: 'v8'): { setFlagsFromString(flags: string): void };
+}
 type Require = (id: string) => unknown;
 type Wrapper = (exports: object, require: Require, module: { exports: object }, filename: string) => void;
 
@@ -28,6 +34,15 @@ function load(name: string): object {
   const require = (id: string) => (id.startsWith('.') ? load(join(name, '..', id)) : process.getBuiltinModule(id));
   run(module.exports, require, module, process.execPath);
   return module.exports;
+}
+
+/**
+ * The snapshot has been read without `--rehash-snapshot` (scripts/build-binary.ts); from here on the flags are those that Node's and azora's
+ * files were compiled under. `node:v8` can set them too, and takes 4 ms to be loaded.
+ */
+function startedUnderOtherFlags(): void {
+  const internal = process.getBuiltinModule('internal/test/binding') as unknown as InternalTestBinding;
+  internal.internalBinding('v8').setFlagsFromString('--rehash-snapshot');
 }
 
 load('main.js');
