@@ -27,6 +27,8 @@ import type { Tokens } from './tokens.ts';
 /** By then most boots have started what can be started; to write 147 organs down takes as long as to start 30. */
 const FIRST_RECORD_MS = 200;
 const WRITE_AGAIN_MS = 1000;
+/** The fact of which configuration the recorded organs are. */
+const CONFIG_HASH = 'config-hash';
 const MAINTAIN_EVERY_MS = 10 * 60_000;
 
 export interface BooksMeans {
@@ -59,11 +61,13 @@ export class Books {
     this.#means = means;
   }
 
-  /** A boot begins. */
-  begin({ config, boot }: SystemState): void {
-    const before = this.#means.store.organs();
-    const rows = this.#recordBoot(config, boot);
-    this.#sayWhatChanged(config, before, rows);
+  /** A boot begins. It goes on record when its first organs have been asked for: what is written down is on its way to the disk for longer. */
+  begin({ config }: SystemState): void {
+    if (this.#means.store.recall(CONFIG_HASH) !== config.configHash) this.#sayWhatChanged(config);
+    setImmediate(() => {
+      const { state } = this.#means.running()!;
+      this.#recordBoot(state.config, state.boot);
+    });
   }
 
   /** Another supervisor has begun this one: its document was written, and perhaps nothing else. */
@@ -80,7 +84,7 @@ export class Books {
   onChanged(before: SystemState, after: SystemState): void {
     if (before.config !== after.config) {
       this.redact(after.config);
-      this.#means.store.saveOrgans(this.#rowsOf(after.config));
+      this.#recordConfig(after.config);
     }
     this.#over.onChanged(before, after);
     if (this.#untold === null) setImmediate(() => this.settle());
@@ -210,18 +214,20 @@ export class Books {
     }, WRITE_AGAIN_MS).unref();
   }
 
-  #recordBoot(config: SystemConfig, boot: Boot): OrganRow[] {
-    const { store } = this.#means;
-    store.recordBoot({
+  #recordBoot(config: SystemConfig, boot: Boot): void {
+    this.#means.store.recordBoot({
       bootId: boot.bootId,
       startedAt: timestamp(boot.startedAt.wall),
       configHash: config.configHash,
       file: config.file,
       name: config.name,
     });
-    const rows = this.#rowsOf(config);
-    store.saveOrgans(rows);
-    return rows;
+    this.#recordConfig(config);
+  }
+
+  #recordConfig(config: SystemConfig): void {
+    this.#means.store.saveOrgans(this.#rowsOf(config));
+    this.#means.store.remember(CONFIG_HASH, config.configHash);
   }
 
   #rowsOf(config: SystemConfig): OrganRow[] {
@@ -236,9 +242,10 @@ export class Books {
   }
 
   /** In what the organs differ from those of the boot before, as the database remembers them. */
-  #sayWhatChanged(config: SystemConfig, before: ReadonlyMap<string, string>, rows: readonly OrganRow[]): void {
+  #sayWhatChanged(config: SystemConfig): void {
+    const before = this.#means.store.organs();
     if (before.size === 0) return;
-    const after = new Map(rows.map(({ organ, config: record }) => [organ, record]));
+    const after = new Map(this.#rowsOf(config).map(({ organ, config: record }) => [organ, record]));
     const changed = organChanges(recordsOf(before, after), recordsOf(after, before));
     if (changed.length === 0) return;
     this.#means.running()?.say({

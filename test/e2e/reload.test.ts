@@ -11,6 +11,26 @@ const file = (organs: Record<string, object>) => JSON.stringify({ version: 1, na
 const pids = ({ organs }: StatusDocument): Map<string, number | null> =>
   new Map(organs.map(({ instance, pid }) => [instance, pid]));
 
+describe('the next boot', () => {
+  test('says in what its file differs from what was run last, a reload included, and nothing if it does not', async () => {
+    await using system = await rig.system({ yaml: file({ web: sleeper(1000) }) });
+    const bootAgain = async () => {
+      await system.expect(0, ['up', '-d']);
+      const { stdout } = await system.expect(0, ['events', '--json', '--type', 'config-reloaded']);
+      await system.expect(0, ['down']);
+      return stdout.match(/since the last boot: [^"]*/g) ?? [];
+    };
+    expect(await bootAgain()).toEqual([]);
+    expect(await bootAgain()).toEqual([]);
+    await system.expect(0, ['up', '-d']);
+    system.write('azora.yaml', file({ web: sleeper(2000) }));
+    await system.expect(0, ['reload']);
+    await system.expect(0, ['down']);
+    system.write('azora.yaml', file({ web: sleeper(1000) }));
+    expect(await bootAgain()).toEqual(['since the last boot: web (command)']);
+  });
+});
+
 describe('reload', () => {
   test.each([
     [
