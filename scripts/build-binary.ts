@@ -37,7 +37,7 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
 /**
  * One thread beside the main one, not one for each core (0 would mean that): they are started for nothing by a command, and run
- * against the organs at a boot. A young generation that most commands' start fits into; each MB more makes the start of every command 0.1 ms longer
+ * against the organs at a boot. A young generation that most commands' start fits into; each MB more makes the start of every command 0.1 ms longer; what a first boot reads is not copied at 12 MB
  * (daemons set their own). No inspector on SIGUSR1. The environment's NODE_OPTIONS is meant for organs, `cli` leaves it
  * alone and lets azora start its keeper with options of its own.
  *
@@ -47,7 +47,7 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
  */
 const EXEC_ARGV = [
   '--v8-pool-size=1',
-  '--min-semi-space-size=8',
+  '--min-semi-space-size=12',
   '--no-rehash-snapshot',
   '--expose-internals',
   '--disable-warning=internal/test/binding',
